@@ -1,0 +1,1 @@
+export { InvariantError, invariant, SageError, type SageErrorOptions, unreachable } from "./error.ts";
