@@ -1,0 +1,1 @@
+export type * from "./connector_options.ts";
