@@ -68,7 +68,7 @@ export function platformOf(name: string): Pick<LockEntry, "os" | "cpu" | "libc">
   return { cpu: [cpu], os: [os === "windows" ? "win32" : os], ...(libc === undefined ? {} : { libc }) };
 }
 
-/** Returns `lock` with the missing entries, its packages in npm's order. Throws for a range or a nameless platform. */
+/** Returns `lock` with the missing entries; npm puts them in order. Throws for a range or a nameless platform. */
 export function completeLock(lock: Lock): Lock {
   const packages = { ...lock.packages };
   for (const [parent, name, version] of missingOptional(lock)) {
@@ -79,8 +79,7 @@ export function completeLock(lock: Lock): Lock {
     const isDev = packages[parent]?.dev === true;
     packages[`node_modules/${name}`] = { version, ...platform, ...(isDev ? { dev: true } : {}), optional: true };
   }
-  const sorted = Object.keys(packages).sort((a, b) => a.localeCompare(b, "en"));
-  return { ...lock, packages: Object.fromEntries(sorted.map((key) => [key, packages[key] ?? {}])) };
+  return { ...lock, packages };
 }
 
 if (import.meta.main) {

@@ -41,7 +41,9 @@ function put(source, path) {
 if (!isBinary(target)) {
   const source = installed().find(runs);
   if (source === undefined) {
-    console.error("Cannot run SAGE: no Bun for this platform in node_modules. Install with: npm ci --include=optional --include=dev");
+    console.error(
+      "Cannot run SAGE: no Bun for this platform in node_modules. Install with: npm ci --include=optional --include=dev",
+    );
     process.exit(1);
   }
   put(source, target);
