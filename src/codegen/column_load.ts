@@ -1,0 +1,192 @@
+/**
+ * Loads of input columns. The context block holds five words for each input column: validity, offsets, data, and the
+ * offsets and data of its dictionary's values. They are read into locals once, before the row loop.
+ */
+import { type DataType, valueType } from "../arrow/mod.ts";
+import { invariant, unreachable } from "../kernel/mod.ts";
+import { type Expr, f32, f64, i32, i64, type Local } from "../wasm/mod.ts";
+import type { InputColumn, Program } from "./program.ts";
+import type { Binding, Origin, RowFunction } from "./scope.ts";
+import { isNested, type Value, type ValueParts } from "./value.ts";
+
+export const COLUMN_WORDS = ["validity", "offsets", "data", "dictionaryOffsets", "dictionaryData"] as const;
+export type ColumnWord = (typeof COLUMN_WORDS)[number];
+
+/** Name of a context word of input column `index`. */
+export function inputWord(index: number, word: ColumnWord): string {
+  return `in${index}.${word}`;
+}
+
+/** Bit `row` of the bitmap at `bitmap`, 0 or 1. */
+export function bitAt(bitmap: Expr<"i32">, row: Expr<"i32">): Expr<"i32"> {
+  const byte = i32.load8_u(i32.add(bitmap, i32.shr_u(row, 3)));
+  return i32.and(i32.shr_u(byte, i32.and(row, 7)), 1);
+}
+
+/** Address of element `row` in an array of elements of 2^shift bytes. */
+export function elementAt(base: Expr<"i32">, row: Expr<"i32">, shift: number): Expr<"i32"> {
+  return shift === 0 ? i32.add(base, row) : i32.add(base, i32.shl(row, shift));
+}
+
+interface Loader {
+  readonly f: RowFunction;
+  readonly row: Expr<"i32">;
+  readonly word: (word: ColumnWord) => Local<"i32">;
+}
+
+/** One binding for each input column, named as the column. Emits the loads of their base addresses. */
+export function bindInput(
+  program: Program,
+  f: RowFunction,
+  options: { readonly columns: readonly InputColumn[]; readonly row: Local<"i32"> },
+): Map<string, Binding> {
+  const bindings = new Map<string, Binding>();
+  options.columns.forEach((column, index) => {
+    const locals = new Map<ColumnWord, Local<"i32">>();
+    for (const word of wordsOf(column)) {
+      const local = f.local("i32", `${column.name}_${word}`);
+      f.set(local, i32.load(f.params.ctx, program.context.word(inputWord(index, word))));
+      locals.set(word, local);
+    }
+    const word = (which: ColumnWord) => {
+      const local = locals.get(which);
+      invariant(local !== undefined, `${column.name} has no ${which}`);
+      return local;
+    };
+    bindings.set(column.name, bindingOf({ f, row: options.row, word }, column, index));
+  });
+  return bindings;
+}
+
+/** The words that code for `column` reads. */
+function wordsOf(column: InputColumn): ColumnWord[] {
+  const words: ColumnWord[] = column.validity ? ["validity", "data"] : ["data"];
+  const dictionary = column.encoding === "dictionary";
+  if (dictionary) words.push("dictionaryData");
+  if (reprHasOffsets(column.type)) words.push(dictionary ? "dictionaryOffsets" : "offsets");
+  return words;
+}
+
+function reprHasOffsets(type: DataType): boolean {
+  const { kind } = valueType(type);
+  return kind === "utf8" || kind === "largeUtf8" || kind === "binary" || kind === "largeBinary";
+}
+
+function bindingOf(loader: Loader, column: InputColumn, index: number): Binding {
+  const isNull = column.validity ? () => nullFlag(loader, column.name) : null;
+  const indexed = column.encoding === "dictionary" ? () => dictionaryIndex(loader, column.name) : null;
+  const carried = indexed !== null || isNested(column.type);
+  const origin: Origin | null = carried ? { inputColumn: index, row: loader.row, index: indexed, isNull } : null;
+  return { load: () => loadColumn(loader, column), origin };
+}
+
+function nullFlag(loader: Loader, name: string): Local<"i32"> {
+  const flag = loader.f.local("i32", `${name}_null`);
+  loader.f.set(flag, i32.eqz(bitAt(loader.word("validity"), loader.row)));
+  return flag;
+}
+
+function dictionaryIndex(loader: Loader, name: string): Local<"i32"> {
+  const index = loader.f.local("i32", `${name}_index`);
+  loader.f.set(index, i32.load(elementAt(loader.word("data"), loader.row, 2)));
+  return index;
+}
+
+function loadColumn(loader: Loader, column: InputColumn): Value {
+  const isNull = column.type.kind === "null" ? i32.const(1) : column.validity ? nullFlag(loader, column.name) : null;
+  const type = valueType(column.type);
+  if (column.encoding === "plain") return { type, isNull, ...loadPlain(loader, type, column.name) };
+  const row = dictionaryIndex(loader, column.name);
+  const values: Loader = { f: loader.f, row, word: (word) => loader.word(dictionaryWord(word)) };
+  return { type, isNull, ...loadPlain(values, type, column.name) };
+}
+
+function dictionaryWord(word: ColumnWord): ColumnWord {
+  return word === "offsets" ? "dictionaryOffsets" : "dictionaryData";
+}
+
+/** Emits the load of a value of `type` at the loader's row. */
+function loadPlain(loader: Loader, type: DataType, name: string): ValueParts {
+  const { f, row } = loader;
+  const at = (shift: number) => elementAt(loader.word("data"), row, shift);
+  const keep32 = (value: Expr<"i32">): ValueParts => {
+    const local = f.local("i32", name);
+    f.set(local, value);
+    return { repr: "i32", value: local };
+  };
+  const keep64 = (value: Expr<"i64">): ValueParts => {
+    const local = f.local("i64", name);
+    f.set(local, value);
+    return { repr: "i64", value: local };
+  };
+  switch (type.kind) {
+    case "null":
+      return { repr: "i32", value: i32.const(0) };
+    case "bool":
+      return keep32(bitAt(loader.word("data"), row));
+    case "int8":
+      return keep32(i32.load8_s(at(0)));
+    case "uint8":
+      return keep32(i32.load8_u(at(0)));
+    case "int16":
+      return keep32(i32.load16_s(at(1)));
+    case "uint16":
+      return keep32(i32.load16_u(at(1)));
+    case "int32":
+    case "uint32":
+    case "date32":
+      return keep32(i32.load(at(2)));
+    case "time":
+      return type.unit === "second" || type.unit === "millisecond" ? keep32(i32.load(at(2))) : keep64(i64.load(at(3)));
+    case "int64":
+    case "uint64":
+    case "timestamp":
+    case "duration":
+      return keep64(i64.load(at(3)));
+    case "float32": {
+      const local = f.local("f32", name);
+      f.set(local, f32.load(at(2)));
+      return { repr: "f32", value: local };
+    }
+    case "float64": {
+      const local = f.local("f64", name);
+      f.set(local, f64.load(at(3)));
+      return { repr: "f64", value: local };
+    }
+    case "decimal": {
+      const low = f.local("i64", `${name}_low`);
+      const high = f.local("i64", `${name}_high`);
+      f.set(low, i64.load(at(4)));
+      f.set(high, i64.load(at(4), 8));
+      return { repr: "i128", low, high };
+    }
+    case "utf8":
+    case "largeUtf8":
+    case "binary":
+    case "largeBinary":
+      return loadBytes(loader, name);
+    case "fixedSizeBinary": {
+      const address = f.local("i32", `${name}_at`);
+      f.set(address, i32.add(loader.word("data"), i32.mul(row, type.byteWidth)));
+      return { repr: "bytes", address, bytes: i32.const(type.byteWidth) };
+    }
+    case "dictionary":
+    case "list":
+    case "struct":
+      throw new TypeError(`No register form for ${type.kind}`);
+    default:
+      return unreachable(type);
+  }
+}
+
+function loadBytes(loader: Loader, name: string): ValueParts {
+  const { f } = loader;
+  const address = f.local("i32", `${name}_at`);
+  const bytes = f.local("i32", `${name}_bytes`);
+  const offset = f.local("i32", `${name}_offset`);
+  const entry = f.tee(offset, elementAt(loader.word("offsets"), loader.row, 2));
+  f.set(address, i32.load(entry));
+  f.set(bytes, i32.sub(i32.load(offset, 4), address));
+  f.set(address, i32.add(address, loader.word("data")));
+  return { repr: "bytes", address, bytes };
+}

@@ -1,0 +1,14 @@
+export { COLUMN_WORDS, type ColumnWord, inputWord } from "./column_load.ts";
+export { type ContextLayout, Header } from "./context.ts";
+export {
+  type EmittedColumn,
+  type EmitTerminal,
+  OUTPUT_WORDS,
+  type OutputWord,
+  outputCapacity,
+  outputRowCount,
+  outputWord,
+} from "./emit.ts";
+export { type GeneratedPipeline, generatePipeline, type PipelineSpec, type Step, type Terminal } from "./pipeline.ts";
+export type { FailureCode, FailureSite, InputColumn } from "./program.ts";
+export type { FilterStep, ProjectStep } from "./steps.ts";

@@ -1,0 +1,79 @@
+import type { Schema } from "../arrow/mod.ts";
+import { unreachable } from "../kernel/mod.ts";
+import { i32 } from "../wasm/mod.ts";
+import { bindInput } from "./column_load.ts";
+import { Header, type ContextLayout } from "./context.ts";
+import { type EmittedColumn, type EmitTerminal, emitCode } from "./emit.ts";
+import { compileExpression } from "./expression/mod.ts";
+import { type FailureSite, type InputColumn, Program } from "./program.ts";
+import { RowScope } from "./scope.ts";
+import { type FilterStep, filterCode, type ProjectStep, projectCode, type StepCode, type TerminalCode } from "./steps.ts";
+
+export type Step = FilterStep | ProjectStep;
+export type Terminal = EmitTerminal;
+
+/** A pipeline as data: it is posted to the workers, which generate the code for the batches they see. */
+export interface PipelineSpec {
+  readonly inputSchema: Schema;
+  readonly steps: readonly Step[];
+  readonly terminal: Terminal;
+}
+
+/** A generated module: exports `run(ctx, start, end)`. */
+export interface GeneratedPipeline {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly text: () => string;
+  readonly context: ContextLayout;
+  readonly sites: readonly FailureSite[];
+  /** One for each output column when the terminal emits. */
+  readonly emitted: readonly EmittedColumn[];
+}
+
+export function generatePipeline(spec: PipelineSpec, columns: readonly InputColumn[]): GeneratedPipeline {
+  const program = new Program();
+  const emitted: EmittedColumn[] = [];
+  const f = program.module.function("run", { params: { ctx: "i32", start: "i32", end: "i32" }, results: [], export: true });
+  const row = f.local("i32", "row");
+  const bindings = bindInput(program, f, { columns, row });
+  const scope = new RowScope({ program, f, row, compile: compileExpression, operator: 0 }, bindings);
+  const steps = spec.steps.map(stepCode);
+  const terminal = terminalCode(spec.terminal, emitted);
+  for (const part of [...steps, terminal]) part.prologue?.(scope);
+  f.set(row, f.params.start);
+  f.while(i32.lt_u(row, f.params.end), () => {
+    scope.branch(() => runSteps(scope, { steps, terminal }));
+    if (program.usesScratch) f.emit(i32.store(f.params.ctx, i32.load(f.params.ctx, Header.scratchBase), Header.scratchTop));
+    f.set(row, i32.add(row, 1));
+  });
+  terminal.epilogue?.(scope);
+  return { bytes: program.module.bytes(), text: () => program.module.text(), context: program.context, sites: program.sites, emitted };
+}
+
+function runSteps(scope: RowScope, parts: { steps: readonly StepCode[]; terminal: TerminalCode }): void {
+  const from = (index: number, current: RowScope): void => {
+    const step = parts.steps[index];
+    if (step === undefined) parts.terminal.row(current);
+    else step.row(current, (next) => from(index + 1, next));
+  };
+  from(0, scope);
+}
+
+function stepCode(step: Step): StepCode {
+  switch (step.kind) {
+    case "filter":
+      return filterCode(step);
+    case "project":
+      return projectCode(step);
+    default:
+      return unreachable(step);
+  }
+}
+
+function terminalCode(terminal: Terminal, emitted: EmittedColumn[]): TerminalCode {
+  switch (terminal.kind) {
+    case "emit":
+      return emitCode(terminal, emitted);
+    default:
+      return unreachable(terminal.kind);
+  }
+}

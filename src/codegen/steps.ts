@@ -1,0 +1,71 @@
+import type { NamedExpression, OperatorId, TypedExpression } from "../plan/mod.ts";
+import { type Expr, i32 } from "../wasm/mod.ts";
+import type { Binding, RowScope } from "./scope.ts";
+import type { Value } from "./value.ts";
+
+/**
+ * Produce/consume (Neumann 2011): each operator of a pipeline contributes code for one row and calls `next` wherever
+ * its output row exists; the terminal ends the chain. Nothing is interpreted per row.
+ */
+export interface StepCode {
+  /** Code before the row loop. */
+  prologue?(scope: RowScope): void;
+  row(scope: RowScope, next: (scope: RowScope) => void): void;
+}
+
+export interface TerminalCode {
+  prologue?(scope: RowScope): void;
+  row(scope: RowScope): void;
+  /** Code after the row loop. */
+  epilogue?(scope: RowScope): void;
+}
+
+export interface FilterStep {
+  readonly kind: "filter";
+  readonly operator: OperatorId;
+  readonly predicate: TypedExpression;
+}
+
+export interface ProjectStep {
+  readonly kind: "project";
+  readonly operator: OperatorId;
+  readonly columns: readonly NamedExpression[];
+}
+
+/** 1 where the boolean `value` is true: neither false nor null. */
+export function isTrue(value: Value): Expr<"i32"> {
+  if (value.repr !== "i32") throw new TypeError("A condition must be a bool");
+  return value.isNull === null ? value.value : i32.and(value.value, i32.eqz(value.isNull));
+}
+
+/** Conjuncts one after the other, so that later columns are loaded only for rows that are still in. */
+export function filterCode(step: FilterStep): StepCode {
+  const conjuncts = splitConjunction(step.predicate);
+  const chain = (scope: RowScope, index: number, next: (scope: RowScope) => void): void => {
+    const conjunct = conjuncts[index];
+    if (conjunct === undefined) return next(scope);
+    const condition = isTrue(scope.within(step.operator).evaluate(conjunct));
+    scope.if(condition, () => chain(scope, index + 1, next));
+  };
+  return { row: (scope, next) => chain(scope, 0, next) };
+}
+
+function splitConjunction(predicate: TypedExpression): readonly TypedExpression[] {
+  if (predicate.kind === "call" && predicate.fn === "and") return predicate.args.flatMap(splitConjunction);
+  return [predicate];
+}
+
+/** Binds names to expressions over the old scope; an expression is computed where it is first used. */
+export function projectCode(step: ProjectStep): StepCode {
+  return {
+    row(scope, next) {
+      const source = scope.within(step.operator);
+      const bindings = new Map<string, Binding>();
+      for (const { name, expression } of step.columns) {
+        const origin = expression.kind === "column" ? scope.origin(expression.name) : null;
+        bindings.set(name, { load: () => source.evaluate(expression), origin });
+      }
+      next(scope.derive(bindings, step.operator));
+    },
+  };
+}

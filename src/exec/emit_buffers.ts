@@ -1,0 +1,213 @@
+import { type Address, type Arena, type Batch, type Column, type OwnerId, releaseBatch, type Schema } from "../arrow/mod.ts";
+import {
+  type EmittedColumn,
+  type GeneratedPipeline,
+  type OutputWord,
+  outputCapacity,
+  outputRowCount,
+  outputWord,
+} from "../codegen/mod.ts";
+import { invariant } from "../kernel/mod.ts";
+import { gatherColumn } from "../arrow/mod.ts";
+
+/** First guess of a string column's bytes a row; later batches take what the one before needed. */
+const HEAP_ROW_BYTES = 16;
+
+interface Buffers {
+  readonly plan: EmittedColumn;
+  validity: Address;
+  offsets: Address;
+  data: Address;
+}
+
+export interface EmitOptions {
+  readonly schema: Schema;
+  readonly owner: OwnerId;
+  readonly capacityRows: number;
+}
+
+/**
+ * The buffers behind an emit terminal: puts fresh ones into the context block and turns full ones into a batch.
+ * Nested columns hold row numbers of the current input batch until they are gathered, dictionary columns its indices:
+ * so rows of two input batches meet in one output batch only when `canSpan` allows it.
+ */
+export class EmitBuffers {
+  readonly #arena: Arena;
+  readonly #generated: GeneratedPipeline;
+  readonly #ctx: Address;
+  readonly #options: EmitOptions;
+  #columns: Buffers[] | null = null;
+  #heapBytes: number[] = [];
+
+  constructor(arena: Arena, generated: GeneratedPipeline, options: EmitOptions & { readonly ctx: Address }) {
+    this.#arena = arena;
+    this.#generated = generated;
+    this.#ctx = options.ctx;
+    this.#options = options;
+    this.#heapBytes = generated.emitted.map(() => HEAP_ROW_BYTES * options.capacityRows);
+  }
+
+  get rowCount(): number {
+    return this.#columns === null ? 0 : this.#word(outputRowCount);
+  }
+
+  /** Makes sure that generated code finds buffers. */
+  prepare(): void {
+    if (this.#columns !== null) return;
+    const rows = this.#options.capacityRows;
+    const columns: Buffers[] = [];
+    this.#columns = columns;
+    this.#generated.emitted.forEach((plan, index) => {
+      const buffers: Buffers = { plan, validity: 0, offsets: 0, data: 0 };
+      columns.push(buffers);
+      this.#allocateColumn(buffers, { index, rows });
+    });
+    this.#setWord(outputRowCount, 0);
+    this.#setWord(outputCapacity, rows);
+  }
+
+  /** Host function `reserveHeap`: grows the string heap of an output column to at least `bytes`. */
+  reserveHeap(index: number, bytes: number): void {
+    const buffers = this.#columns?.[index];
+    invariant(buffers !== undefined, "reserveHeap without buffers");
+    const used = this.#word(outputWord(index, "heapUsed"));
+    const capacity = Math.max(bytes, 2 * this.#word(outputWord(index, "heapCapacity")));
+    const data = this.#arena.allocate(capacity, this.#options.owner);
+    this.#arena.u8.copyWithin(data, buffers.data, buffers.data + used);
+    this.#arena.release(buffers.data);
+    buffers.data = data;
+    this.#set(index, "data", data);
+    this.#set(index, "heapCapacity", capacity);
+  }
+
+  /** The rows so far as a batch that the caller owns, or null; `input` is the batch they came from. */
+  take(input: Batch): Batch | null {
+    const rows = this.rowCount;
+    const columns = this.#columns;
+    if (columns === null || rows === 0) return null;
+    this.#columns = null;
+    const blocks: Address[] = [];
+    const taken = columns.map((buffers, index) => this.#takeColumn(buffers, { index, rows, input, blocks }));
+    return { schema: this.#options.schema, rowCount: rows, columns: taken, blocks };
+  }
+
+  dispose(): void {
+    for (const { validity, offsets, data } of this.#columns ?? []) this.#releaseAll([validity, offsets, data]);
+    this.#columns = null;
+  }
+
+  #allocateColumn(buffers: Buffers, at: { readonly index: number; readonly rows: number }): void {
+    const { owner } = this.#options;
+    const { plan } = buffers;
+    const { index, rows } = at;
+    if (plan.kind === "null") return;
+    if (plan.kind !== "carried" && plan.nullable) {
+      buffers.validity = this.#arena.allocateZeroed(Math.ceil(rows / 8), owner);
+      this.#set(index, "validity", buffers.validity);
+      this.#set(index, "nulls", 0);
+    }
+    if (plan.kind === "bytes") {
+      const heapBytes = this.#heapBytes[index] ?? HEAP_ROW_BYTES;
+      buffers.offsets = this.#arena.allocate(4 * (rows + 1), owner);
+      this.#arena.u32[buffers.offsets >>> 2] = 0;
+      this.#set(index, "offsets", buffers.offsets);
+      this.#set(index, "heapUsed", 0);
+      this.#set(index, "heapCapacity", heapBytes);
+      buffers.data = this.#arena.allocate(heapBytes, owner);
+    } else if (plan.kind === "bits") {
+      buffers.data = this.#arena.allocateZeroed(Math.ceil(rows / 8), owner);
+    } else {
+      buffers.data = this.#arena.allocate(rows * (plan.kind === "fixed" ? plan.byteWidth : 4), owner);
+    }
+    this.#set(index, "data", buffers.data);
+  }
+
+  #takeColumn(
+    buffers: Buffers,
+    from: { readonly index: number; readonly rows: number; readonly input: Batch; readonly blocks: Address[] },
+  ): Column {
+    const { plan } = buffers;
+    const { index, rows, input, blocks } = from;
+    const field = this.#options.schema.fields[index];
+    invariant(field !== undefined, "an output column has a field");
+    if (plan.kind === "null") {
+      return { type: field.type, length: rows, nullCount: rows, validity: 0, offsets: 0, data: 0, children: [], dictionary: null };
+    }
+    if (plan.kind === "carried") return this.#gather(buffers, { inputColumn: plan.inputColumn, rows, input, blocks });
+    const nullCount = plan.nullable ? this.#word(outputWord(index, "nulls")) : 0;
+    if (plan.kind === "bytes") this.#heapBytes[index] = this.#word(outputWord(index, "heapUsed")) + 64;
+    const kept = nullCount > 0 ? buffers.validity : 0;
+    if (kept === 0 && buffers.validity !== 0) this.#arena.release(buffers.validity);
+    blocks.push(...[kept, buffers.offsets, buffers.data].filter((address) => address !== 0));
+    const dictionary = plan.kind === "dictionary" ? this.#keepDictionary(input, plan.inputColumn, blocks) : null;
+    const { offsets, data } = buffers;
+    return { type: field.type, length: rows, nullCount, validity: kept, offsets, data, children: [], dictionary };
+  }
+
+  #gather(
+    buffers: Buffers,
+    from: { readonly inputColumn: number; readonly rows: number; readonly input: Batch; readonly blocks: Address[] },
+  ): Column {
+    const column = from.input.columns[from.inputColumn];
+    invariant(column !== undefined, "a carried column is in the input");
+    const start = buffers.data >>> 2;
+    const rows = this.#arena.u32.subarray(start, start + from.rows);
+    const gathered = gatherColumn(this.#arena, column, { rows, owner: this.#options.owner });
+    this.#arena.release(buffers.data);
+    from.blocks.push(...gathered.blocks);
+    return gathered.column;
+  }
+
+  #keepDictionary(input: Batch, inputColumn: number, blocks: Address[]): Column {
+    const dictionary = input.columns[inputColumn]?.dictionary;
+    invariant(dictionary, "a dictionary column has a dictionary");
+    for (const address of [dictionary.validity, dictionary.offsets, dictionary.data]) {
+      const block = blockOf(this.#arena, input, address);
+      if (block === null || blocks.includes(block)) continue;
+      this.#arena.retain(block);
+      blocks.push(block);
+    }
+    return dictionary;
+  }
+
+  #releaseAll(addresses: readonly Address[]): void {
+    for (const address of addresses) if (address !== 0) this.#arena.release(address);
+  }
+
+  #word(name: string): number {
+    const offset = this.#generated.context.find(name);
+    invariant(offset !== undefined, `no context word ${name}`);
+    return this.#arena.u32[(this.#ctx + offset) >>> 2] ?? 0;
+  }
+
+  #set(index: number, word: OutputWord, value: number): void {
+    this.#setWord(outputWord(index, word), value);
+  }
+
+  #setWord(name: string, value: number): void {
+    const offset = this.#generated.context.find(name);
+    if (offset !== undefined) this.#arena.u32[(this.#ctx + offset) >>> 2] = value;
+  }
+}
+
+/** The block of `batch` in which `address` lies; null for 0. */
+function blockOf(arena: Arena, batch: Batch, address: Address): Address | null {
+  if (address === 0) return null;
+  const block = batch.blocks.find((base) => base <= address && address < base + Math.max(1, arena.blockBytes(base)));
+  invariant(block !== undefined, "a buffer lies in a block of its batch");
+  return block;
+}
+
+/** Whether rows of `next` may follow rows of `previous` in one output batch. */
+export function canSpan(emitted: readonly EmittedColumn[], previous: Batch, next: Batch): boolean {
+  return emitted.every((plan) => {
+    if (plan.kind === "carried") return false;
+    if (plan.kind !== "dictionary") return true;
+    return previous.columns[plan.inputColumn]?.dictionary?.data === next.columns[plan.inputColumn]?.dictionary?.data;
+  });
+}
+
+/** Gives back every batch of a list. */
+export function releaseAll(arena: Arena, batches: Iterable<Batch>): void {
+  for (const batch of batches) releaseBatch(arena, batch);
+}

@@ -1,0 +1,109 @@
+import type { Address, Batch, Schema } from "../arrow/mod.ts";
+import type { PipelineSpec } from "../codegen/mod.ts";
+import type { SourceRequest, Split } from "../connectors/mod.ts";
+import type { ConnectorSpec, OperatorId } from "../plan/mod.ts";
+
+/**
+ * What the driver asks of every worker and what comes back: plain data, so that it crosses threads as it is. Work is
+ * cut into tasks, numbered from 0; workers take the next number from a counter in the control block until none is left,
+ * so an idle worker always takes what a busy one has not begun.
+ */
+
+/** Words of a control block, one block a request, in the arena. */
+export const Control = {
+  /** Next task to take. */
+  nextTask: 0,
+  /** Not 0: stop. */
+  cancelled: 4,
+  /** Tasks whose output the driver has consumed. */
+  consumedTasks: 8,
+  /** Rows read from sources so far (for progress), int64. */
+  rowsRead: 16,
+  bytes: 64,
+} as const;
+
+export interface BatchesSource {
+  readonly kind: "batches";
+  readonly batches: readonly Batch[];
+  /** Rows a task: tasks are ranges of rows within one batch. */
+  readonly taskRows: number;
+}
+
+export interface SplitsSource {
+  readonly kind: "splits";
+  readonly operator: OperatorId;
+  readonly connector: ConnectorSpec;
+  readonly request: SourceRequest;
+  readonly splits: readonly Split[];
+}
+
+export type SourceSpec = BatchesSource | SplitsSource;
+
+export interface CodeStage {
+  readonly kind: "code";
+  readonly operator: OperatorId;
+  readonly pipeline: PipelineSpec;
+  /** Name of the state that the terminal works on, shared by pipelines of one operator; null when it emits. */
+  readonly state: string | null;
+}
+
+export interface UserStage {
+  readonly kind: "user";
+  readonly operator: OperatorId;
+  readonly mode: "map" | "flatMap" | "filter" | "mapBatches";
+  readonly inputSchema: Schema;
+  readonly schema: Schema;
+}
+
+export interface UnnestStage {
+  readonly kind: "unnest";
+  readonly operator: OperatorId;
+  readonly inputSchema: Schema;
+  readonly schema: Schema;
+  readonly column: string;
+  readonly outer: boolean;
+}
+
+export type StageSpec = CodeStage | UserStage | UnnestStage;
+
+export interface PipelineRequest {
+  readonly kind: "pipeline";
+  readonly source: SourceSpec;
+  readonly stages: readonly StageSpec[];
+  readonly control: Address;
+  readonly batchRows: number;
+  readonly morselRows: number;
+  /** Position of this pipeline among those of one operator: rows of earlier ones come first. */
+  readonly ordinal: number;
+  /** A worker may start a task only when it is less than so many past the consumed ones; 0 for no window. */
+  readonly windowTasks: number;
+}
+
+/** `taskCount` calls of a named function, spread over the workers. */
+export interface PhaseRequest {
+  readonly kind: "phase";
+  readonly name: string;
+  readonly argument: unknown;
+  readonly taskCount: number;
+  readonly control: Address;
+}
+
+/** One call of a named function on every worker. */
+export interface EachRequest {
+  readonly kind: "each";
+  readonly name: string;
+  readonly argument: unknown;
+}
+
+export type WorkerRequest = PipelineRequest | PhaseRequest | EachRequest;
+
+/** Output of a pipeline's task, in order within the task; `batch` null says that the task is complete. */
+export interface TaskOutput {
+  readonly task: number;
+  readonly batch: Batch | null;
+}
+
+export interface PhaseResult {
+  readonly task: number;
+  readonly value: unknown;
+}

@@ -1,0 +1,166 @@
+import {
+  ArrowError,
+  type Batch,
+  BatchBuilder,
+  type Cell,
+  columnReader,
+  releaseBatch,
+  type Schema,
+} from "../arrow/mod.ts";
+import { invariant } from "../kernel/mod.ts";
+import type { UserFunction } from "../stream/mod.ts";
+import { batchFromUser, batchForUser } from "./user_batch.ts";
+import { ExecError } from "./error.ts";
+import type { UserStage as UserSpec } from "./messages.ts";
+import type { Rows, Stage } from "./stage.ts";
+import type { WorkerContext } from "./worker_context.ts";
+
+type Row = Record<string, Cell>;
+
+/**
+ * Runs a user's JavaScript function over rows or batches. Rows are fresh plain objects, as the function may keep them;
+ * what it returns is checked against the declared schema. Anything thrown is reported with operator and row.
+ */
+export class UserStage implements Stage {
+  readonly #worker: WorkerContext;
+  readonly #spec: UserSpec;
+  readonly #next: Stage;
+  readonly #capacityRows: number;
+  readonly #fn: UserFunction;
+  #builder: BatchBuilder | null = null;
+  #rowBase = 0n;
+  #pushedRows = 0;
+
+  constructor(worker: WorkerContext, spec: UserSpec, options: { readonly capacityRows: number; readonly next: Stage }) {
+    const fn = worker.userFunctions.get(spec.operator);
+    invariant(fn !== undefined, `the function of operator ${spec.operator} is not in this worker`);
+    this.#worker = worker;
+    this.#spec = spec;
+    this.#next = options.next;
+    this.#capacityRows = options.capacityRows;
+    this.#fn = fn;
+  }
+
+  async push(rows: Rows): Promise<void> {
+    if (this.#pushedRows === 0) this.#rowBase = rows.rowBase;
+    if (this.#spec.mode === "mapBatches") await this.#mapBatch(rows);
+    else await this.#mapRows(rows);
+  }
+
+  async endTask(): Promise<void> {
+    await this.#flush();
+    this.#pushedRows = 0;
+    await this.#next.endTask();
+  }
+
+  dispose(): void {
+    this.#builder?.abort();
+    this.#builder = null;
+    this.#next.dispose();
+  }
+
+  async #mapRows(rows: Rows): Promise<void> {
+    const read = rowReader(this.#worker, rows.batch);
+    for (let row = rows.start; row < rows.end; row++) {
+      this.#mapRow(read, row);
+      if (this.#open().rowCount >= this.#capacityRows) await this.#flush();
+    }
+  }
+
+  #mapRow(read: (row: number) => Row, row: number): void {
+    const input = read(row);
+    let result: unknown;
+    try {
+      result = this.#fn(input);
+      switch (this.#spec.mode) {
+        case "filter":
+          if (result === true) this.#open().append(input);
+          else if (result !== false && result !== null) throw wrongShape("a boolean", result);
+          return;
+        case "flatMap":
+          for (const each of result as Iterable<unknown>) this.#append(each);
+          return;
+        default:
+          this.#append(result);
+      }
+    } catch (error) {
+      throw this.#failure(error, row);
+    }
+  }
+
+  #append(result: unknown): void {
+    if (typeof result !== "object" || result === null || Array.isArray(result)) throw wrongShape("an object", result);
+    this.#open().append(result as Row);
+  }
+
+  async #mapBatch(rows: Rows): Promise<void> {
+    const { arena } = this.#worker;
+    let batch: Batch | null;
+    try {
+      const result: unknown = await this.#fn(batchForUser(arena, rows));
+      batch = batchFromUser(arena, result, { rows, schema: this.#spec.schema, owner: this.#spec.operator });
+    } catch (error) {
+      throw this.#failure(error, rows.start);
+    }
+    if (batch === null) return;
+    try {
+      await this.#push(batch);
+    } finally {
+      releaseBatch(arena, batch);
+    }
+  }
+
+  #open(): BatchBuilder {
+    this.#builder ??= new BatchBuilder(this.#worker.arena, this.#spec.schema, this.#spec.operator, this.#capacityRows);
+    return this.#builder;
+  }
+
+  async #flush(): Promise<void> {
+    const builder = this.#builder;
+    if (builder === null || builder.rowCount === 0) return;
+    this.#builder = null;
+    const batch = builder.finish();
+    try {
+      await this.#push(batch);
+    } finally {
+      releaseBatch(this.#worker.arena, batch);
+    }
+  }
+
+  async #push(batch: Batch): Promise<void> {
+    const rowBase = this.#rowBase + BigInt(this.#pushedRows);
+    this.#pushedRows += batch.rowCount;
+    await this.#next.push({ batch, start: 0, end: batch.rowCount, rowBase });
+  }
+
+  #failure(error: unknown, row: number): unknown {
+    if (error instanceof ArrowError && error.code === "memoryLimit") return error;
+    const shape = error instanceof ArrowError || (error instanceof ExecError && error.code === "wrongShape");
+    const message = error instanceof Error ? error.message : String(error);
+    const where = `${this.#spec.mode} failed at row ${row}`;
+    const options = { operator: this.#spec.operator, row, cause: error };
+    if (shape) return new ExecError("wrongShape", `${where}: ${message}. Declared: ${names(this.#spec.schema)}`, options);
+    return new ExecError("userFunction", `${where}: ${message}`, options);
+  }
+}
+
+function wrongShape(wanted: string, got: unknown): ExecError {
+  const shown = got === undefined ? "undefined" : JSON.stringify(got, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
+  return new ExecError("wrongShape", `the function must return ${wanted}, but returned ${shown}`);
+}
+
+function names(schema: Schema): string {
+  return schema.fields.map((field) => field.name).join(", ");
+}
+
+/** Rows of `batch` as fresh objects with the columns as own properties. */
+function rowReader(worker: WorkerContext, batch: Batch): (row: number) => Row {
+  const fields = batch.schema.fields.map((field) => field.name);
+  const readers = batch.columns.map((column) => columnReader(worker.arena, column));
+  const count = readers.length;
+  return (row) => {
+    const result: Row = {};
+    for (let i = 0; i < count; i++) result[fields[i] as string] = (readers[i] as (row: number) => Cell)(row);
+    return result;
+  };
+}

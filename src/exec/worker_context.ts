@@ -1,0 +1,21 @@
+import type { Address, Arena } from "../arrow/mod.ts";
+import type { Tools } from "../connectors/mod.ts";
+import type { OperatorId } from "../plan/mod.ts";
+import type { UserFunction } from "../stream/mod.ts";
+import type { TaskOutput } from "./messages.ts";
+import type { TerminalState } from "./terminal_state.ts";
+
+/** What a worker has while it carries out requests. */
+export interface WorkerContext {
+  readonly arena: Arena;
+  readonly tools: Tools;
+  /** 0 … pool size − 1. */
+  readonly index: number;
+  /** Functions of the running job by operator. */
+  readonly userFunctions: ReadonlyMap<OperatorId, UserFunction>;
+  /** States of terminals, by name, that outlive a pipeline. */
+  readonly states: Map<string, TerminalState>;
+  readonly output: (output: TaskOutput) => void;
+  /** Resolves when the driver has consumed `tasks` tasks of the request at `control`, or it is cancelled. */
+  readonly awaitConsumed: (control: Address, tasks: number) => void | Promise<void>;
+}
