@@ -86,7 +86,7 @@ export function checkFileSizes(root: string, exceptions: Readonly<Record<string,
 const MARKERS = new RegExp(`\\b(${["FIX", "TO", "XX"].join("|")})(ME|DO|X)\\b`);
 const MACHINE_PATH = /["'`(\s](\/work\/|\/root\/|\/tmp\/|\/home\/\w)/;
 const REGISTRY_HOST = new RegExp(
-  `https?://[\\w.-]*(${["npmjs", "npmmirror", "yarnpkg", "pypi"].join("|")})\\b|"resolved"`,
+  `https?://[\\w.-]*(${["npmjs", "npmmirror", "yarnpkg", "pypi"].join("|")})\\b|"resolved":\\s*"http`,
 );
 
 /** Words and addresses that have no place in the project. */

@@ -85,7 +85,7 @@ test("a marker, a machine's path and a registry host are noticed", () => {
   const marker = ["TO", "DO"].join("");
   const tree = house({
     "src/kernel/a.ts": `// ${marker}: later\nexport const path = "/tmp/x";\n`,
-    "package-lock.json": `"resolved": "https://registry.${"npmjs"}.org/x"\n`,
+    "package-lock.json": `"https://registry.${"npmjs"}.org/x"\n`,
     "docs/a.md": `${["FIX", "ME"].join("")}\n`,
   });
   expect(checkWords(tree).map((text) => text.split(": ")[0])).toEqual([
