@@ -1,0 +1,1 @@
+export { parquetSource } from "./source.ts";

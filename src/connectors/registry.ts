@@ -1,0 +1,22 @@
+import type { ConnectorSpec } from "../plan/mod.ts";
+import type { Sink, Source } from "./contract.ts";
+import { ConnectorError } from "./error.ts";
+import { parquetSource } from "./parquet/mod.ts";
+
+/** By `ConnectorSpec.connector`. */
+export const sources: ReadonlyMap<string, Source> = new Map([["parquet", parquetSource]]);
+
+export const sinks: ReadonlyMap<string, Sink> = new Map();
+
+export function sourceOf(spec: ConnectorSpec): Source {
+  return sources.get(spec.connector) ?? unknown("source", spec, sources);
+}
+
+export function sinkOf(spec: ConnectorSpec): Sink {
+  return sinks.get(spec.connector) ?? unknown("sink", spec, sinks);
+}
+
+function unknown(what: string, spec: ConnectorSpec, known: ReadonlyMap<string, unknown>): never {
+  const names = [...known.keys()].join(", ");
+  throw new ConnectorError("unknownConnector", `There is no ${what} "${spec.connector}". There are: ${names}.`);
+}

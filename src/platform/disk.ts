@@ -1,0 +1,89 @@
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { Disk, DiskEntry, EntryKind, ReadHandle, WriteHandle } from "../kernel/ports.ts";
+
+const READ_BYTES_MAX = 1 << 30;
+
+/** The file system of this machine. */
+export function nodeDisk(): Disk {
+  return {
+    stat,
+    list: (path) => readdirSync(path).sort(byCodeUnit),
+    openRead,
+    openWrite,
+    rename: (from, to) => renameSync(from, to),
+    remove: (path) => rmSync(path, { recursive: true, force: true }),
+    makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
+    temporaryName: (path) => join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`),
+  };
+}
+
+function stat(path: string): DiskEntry | null {
+  try {
+    const found = statSync(path);
+    const kind: EntryKind = found.isFile() ? "file" : found.isDirectory() ? "directory" : "other";
+    return { bytes: found.size, kind };
+  } catch (cause) {
+    if (isMissing(cause)) return null;
+    throw cause;
+  }
+}
+
+function isMissing(cause: unknown): boolean {
+  const code = (cause as { code?: unknown } | null)?.code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function openRead(path: string): ReadHandle {
+  const file = openSync(path, "r");
+  const bytes = fstatSync(file).size;
+  let open = true;
+  return {
+    bytes,
+    readAt(offset, target, length) {
+      let done = 0;
+      while (done < length) {
+        const count = readSync(file, target, done, Math.min(length - done, READ_BYTES_MAX), offset + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    },
+    close() {
+      if (open) closeSync(file);
+      open = false;
+    },
+  };
+}
+
+function openWrite(path: string): WriteHandle {
+  const file = openSync(path, "wx");
+  let open = true;
+  return {
+    append(bytes) {
+      let done = 0;
+      while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done);
+    },
+    sync: () => fsyncSync(file),
+    close() {
+      if (open) closeSync(file);
+      open = false;
+    },
+  };
+}
