@@ -1,6 +1,6 @@
 /** The visitor that turns a function's statements into bytes. */
 import { invariant, unreachable } from "../kernel/mod.ts";
-import { ByteWriter, u32Bytes } from "./encode.ts";
+import type { ByteWriter } from "./encode.ts";
 import type { FunctionBuilder } from "./function.ts";
 import type { CalleeInfo, ConstNode, LocalNode, Node, OpNode, Statement, Type, ValType } from "./types.ts";
 
@@ -52,9 +52,13 @@ export type Links = {
   readonly global: (global: { readonly owner: object; readonly name: string }) => void;
 };
 
-/** An encoded body in which the indices of called functions are still missing: they go in at `callAt[i]`. */
+/**
+ * An encoded body, `start` to `end` of the writer that it was encoded into. The indices of called functions are still
+ * missing: they go in at `callAt[i]`.
+ */
 export type EncodedBody = {
-  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
   readonly callAt: readonly number[];
   readonly callees: readonly CalleeInfo[];
 };
@@ -81,34 +85,40 @@ export function encodeConst(writer: ByteWriter, node: ConstNode): void {
   }
 }
 
-/** Encodes `fn` without its size; link the indices in with `finishBody`. */
-export function encodeBody(fn: FunctionBuilder, links: Links): EncodedBody {
-  return new BodyEncoder(fn, links).encode();
+/** Appends `fn` without its size to `writer`; `finishBody` adds that and the indices of called functions. */
+export function encodeBody(writer: ByteWriter, fn: FunctionBuilder, links: Links): EncodedBody {
+  return new BodyEncoder(writer, fn, links).encode();
 }
 
-/** Appends size and body to `writer`, now that every callee has its index. */
-export function finishBody(writer: ByteWriter, body: EncodedBody, indexOf: (callee: CalleeInfo) => number): void {
-  const indices = body.callees.map(indexOf);
-  writer.u32(indices.reduce((sum, index) => sum + u32Bytes(index), body.bytes.length));
-  let from = 0;
-  for (let i = 0; i < indices.length; i++) {
-    const to = body.callAt[i] as number;
-    writer.append(body.bytes.subarray(from, to));
-    writer.u32(indices[i] as number);
-    from = to;
-  }
-  writer.append(body.bytes.subarray(from));
+/** Appends `body` of `code` with its size to `out`, now that every callee has its index. */
+export function finishBody(
+  out: ByteWriter,
+  code: ByteWriter,
+  body: EncodedBody,
+  indexOf: (callee: CalleeInfo) => number,
+): void {
+  out.sized(() => {
+    let from = body.start;
+    body.callees.forEach((callee, i) => {
+      const to = body.callAt[i] as number;
+      out.append(code.view(from, to));
+      out.u32(indexOf(callee));
+      from = to;
+    });
+    out.append(code.view(from, body.end));
+  });
 }
 
 class BodyEncoder {
-  readonly #writer = new ByteWriter();
+  readonly #writer: ByteWriter;
   readonly #fn: FunctionBuilder;
   readonly #links: Links;
   readonly #localIndex: Uint32Array;
   readonly #callAt: number[] = [];
   readonly #callees: CalleeInfo[] = [];
 
-  constructor(fn: FunctionBuilder, links: Links) {
+  constructor(writer: ByteWriter, fn: FunctionBuilder, links: Links) {
+    this.#writer = writer;
     this.#fn = fn;
     this.#links = links;
     this.#localIndex = new Uint32Array(fn.locals.length);
@@ -116,12 +126,13 @@ class BodyEncoder {
   }
 
   encode(): EncodedBody {
+    const start = this.#writer.length;
     this.#localDeclarations();
     const { statements, info } = this.#fn;
     this.#statements(statements);
     if (info.signature.result !== "void" && mayFallThrough(statements)) this.#writer.byte(UNREACHABLE);
     this.#writer.byte(END);
-    return { bytes: this.#writer.view(), callAt: this.#callAt, callees: this.#callees };
+    return { start, end: this.#writer.length, callAt: this.#callAt, callees: this.#callees };
   }
 
   #localDeclarations(): void {
@@ -248,8 +259,7 @@ class BodyEncoder {
     const { op, operands } = node;
     for (let i = 0; i < operands.length; i++) this.#node(operands[i] as Node);
     const writer = this.#writer;
-    if (op.bytes.length === 1) writer.byte(op.bytes[0] as number);
-    else writer.raw(op.bytes);
+    for (let i = 0; i < op.bytes.length; i++) writer.byte(op.bytes[i] as number);
     switch (op.immediate) {
       case "none":
         return;

@@ -1,13 +1,14 @@
 /** A growing byte buffer with WebAssembly's number encodings (LEB128, IEEE 754 little endian). */
-const INITIAL_BYTES = 1024;
+const INITIAL_BYTES = 4096;
 const LEB_BYTES_MAX = 10;
 const CANONICAL_NAN_F32 = 0x7fc0_0000;
 const CANONICAL_NAN_F64 = 0x7ff8_0000_0000_0000n;
 const text = new TextEncoder();
+const floatView = new DataView(new ArrayBuffer(8));
+const floatBytes = new Uint8Array(floatView.buffer);
 
 export class ByteWriter {
   #bytes = new Uint8Array(INITIAL_BYTES);
-  #view = new DataView(this.#bytes.buffer);
   length = 0;
 
   #reserve(byteCount: number): void {
@@ -15,17 +16,17 @@ export class ByteWriter {
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + byteCount));
     grown.set(this.#bytes.subarray(0, this.length));
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
   }
 
   byte(value: number): void {
-    this.#reserve(1);
+    if (this.length === this.#bytes.length) this.#reserve(1);
     this.#bytes[this.length++] = value;
   }
 
   u32(value: number): void {
+    if (value < 0x80) return this.byte(value);
     this.#reserve(LEB_BYTES_MAX);
-    let rest = value;
+    let rest = value >>> 0;
     while (rest > 0x7f) {
       this.#bytes[this.length++] = (rest & 0x7f) | 0x80;
       rest >>>= 7;
@@ -56,17 +57,15 @@ export class ByteWriter {
 
   /** Every NaN is written as the canonical one, whatever the engine's own bits are. */
   f32(value: number): void {
-    this.#reserve(4);
-    if (Number.isNaN(value)) this.#view.setUint32(this.length, CANONICAL_NAN_F32, true);
-    else this.#view.setFloat32(this.length, value, true);
-    this.length += 4;
+    if (Number.isNaN(value)) floatView.setUint32(0, CANONICAL_NAN_F32, true);
+    else floatView.setFloat32(0, value, true);
+    for (let i = 0; i < 4; i++) this.byte(floatBytes[i] as number);
   }
 
   f64(value: number): void {
-    this.#reserve(8);
-    if (Number.isNaN(value)) this.#view.setBigUint64(this.length, CANONICAL_NAN_F64, true);
-    else this.#view.setFloat64(this.length, value, true);
-    this.length += 8;
+    if (Number.isNaN(value)) floatView.setBigUint64(0, CANONICAL_NAN_F64, true);
+    else floatView.setFloat64(0, value, true);
+    for (let i = 0; i < 8; i++) this.byte(floatBytes[i] as number);
   }
 
   raw(values: ArrayLike<number>): void {
@@ -74,11 +73,33 @@ export class ByteWriter {
     for (let i = 0; i < values.length; i++) this.#bytes[this.length++] = values[i] as number;
   }
 
-  /** Length in bytes, then UTF-8. */
+  /** Length in bytes, then UTF-8. Most names are short and ASCII, for which an encoder call is slow. */
   name(value: string): void {
-    const bytes = text.encode(value);
-    this.u32(bytes.length);
-    this.append(bytes);
+    const start = this.length;
+    this.u32(value.length);
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) {
+        this.length = start;
+        const bytes = text.encode(value);
+        this.u32(bytes.length);
+        return this.append(bytes);
+      }
+      this.byte(code);
+    }
+  }
+
+  /** What `write` appends, with its length in bytes before it. */
+  sized(write: () => void): void {
+    const start = this.length;
+    write();
+    const end = this.length;
+    const shift = u32Bytes(end - start);
+    this.#reserve(shift);
+    this.#bytes.copyWithin(start + shift, start, end);
+    this.length = start;
+    this.u32(end - start);
+    this.length = end + shift;
   }
 
   append(bytes: Uint8Array): void {
@@ -88,7 +109,7 @@ export class ByteWriter {
   }
 
   /** What was written, valid until the next write. */
-  view(start = 0, end: number = this.length): Uint8Array {
+  view(start: number, end: number): Uint8Array {
     return this.#bytes.subarray(start, end);
   }
 

@@ -1,6 +1,7 @@
 /** What a module contains besides what was put in by hand: imports and kernels, found through the calls in its code. */
 import { invariant, unreachable } from "../kernel/mod.ts";
-import { type EncodedBody, encodeBody } from "./body.ts";
+import { type EncodedBody, encodeBody, type Links } from "./body.ts";
+import { ByteWriter } from "./encode.ts";
 import { FunctionBuilder } from "./function.ts";
 import type { CalleeInfo, FunctionInfo, HostInfo, KernelInfo, Results } from "./types.ts";
 
@@ -8,6 +9,8 @@ import type { CalleeInfo, FunctionInfo, HostInfo, KernelInfo, Results } from "./
 export type LinkedCode = {
   readonly imports: readonly HostInfo[];
   readonly functions: readonly FunctionBuilder[];
+  /** Holds the bodies. */
+  readonly code: ByteWriter;
   readonly bodies: readonly EncodedBody[];
   readonly indexOf: (callee: CalleeInfo) => number;
 };
@@ -50,10 +53,12 @@ export function link(
   const linkGlobal = (global: { readonly owner: object; readonly name: string }): void =>
     invariant(global.owner === owner, `global ${global.name} is of another module`);
 
+  const code = new ByteWriter();
   const bodies: EncodedBody[] = [];
+  const links: Links = { callee: linkCallee, global: linkGlobal };
   // `functions` grows while kernels are found.
   for (let i = 0; i < functions.length; i++) {
-    bodies.push(encodeBody(functions[i] as FunctionBuilder, { callee: linkCallee, global: linkGlobal }));
+    bodies.push(encodeBody(code, functions[i] as FunctionBuilder, links));
   }
   const importIndex = new Map([...imports.keys()].map((key, i) => [key, i]));
   const definedIndex = (info: FunctionInfo): number => imports.size + (positions.get(info) as number);
@@ -69,5 +74,5 @@ export function link(
         return unreachable(callee);
     }
   };
-  return { imports: [...imports.values()], functions, bodies, indexOf };
+  return { imports: [...imports.values()], functions, code, bodies, indexOf };
 }

@@ -33,14 +33,13 @@ class TypeTable {
 }
 
 /** Appends one section (or subsection) with its size; left out when `count` is 0. */
-function section(out: ByteWriter, id: number, count: number, write: (section: ByteWriter) => void): void {
+function section(out: ByteWriter, id: number, count: number, write: () => void): void {
   if (count === 0) return;
-  const content = new ByteWriter();
-  if (id !== SECTION.custom) content.u32(count);
-  write(content);
   out.byte(id);
-  out.u32(content.length);
-  out.append(content.view());
+  out.sized(() => {
+    if (id !== SECTION.custom) out.u32(count);
+    write();
+  });
 }
 
 function writeType(out: ByteWriter, { params, result }: FlatSignature): void {
@@ -88,15 +87,15 @@ function writeLocalNames(out: ByteWriter, fn: FunctionBuilder, index: number): v
 function writeNames(out: ByteWriter, code: LinkedCode): void {
   out.name("name");
   const names = functionNames(code);
-  section(out, FUNCTION_NAMES, names.length, (content) => {
+  section(out, FUNCTION_NAMES, names.length, () => {
     names.forEach((name, i) => {
-      content.u32(i);
-      content.name(name);
+      out.u32(i);
+      out.name(name);
     });
   });
-  section(out, LOCAL_NAMES, code.functions.length, (content) => {
+  section(out, LOCAL_NAMES, code.functions.length, () => {
     code.functions.forEach((fn, i) => {
-      writeLocalNames(content, fn, code.imports.length + i);
+      writeLocalNames(out, fn, code.imports.length + i);
     });
   });
 }
@@ -114,35 +113,35 @@ export function encodeModule(
 
   const out = new ByteWriter();
   out.raw(HEADER);
-  section(out, SECTION.type, types.signatures.length, (content) => {
-    for (const signature of types.signatures) writeType(content, signature);
+  section(out, SECTION.type, types.signatures.length, () => {
+    for (const signature of types.signatures) writeType(out, signature);
   });
-  section(out, SECTION.import, imports.length + (memory === undefined ? 0 : 1), (content) => {
-    if (memory !== undefined) writeMemoryImport(content, memory);
+  section(out, SECTION.import, imports.length + (memory === undefined ? 0 : 1), () => {
+    if (memory !== undefined) writeMemoryImport(out, memory);
     imports.forEach((host, i) => {
-      content.name(host.module);
-      content.name(host.name);
-      content.byte(EXTERNAL_FUNCTION);
-      content.u32(importTypes[i] as number);
+      out.name(host.module);
+      out.name(host.name);
+      out.byte(EXTERNAL_FUNCTION);
+      out.u32(importTypes[i] as number);
     });
   });
-  section(out, SECTION.function, functions.length, (content) => {
-    for (const type of functionTypes) content.u32(type);
+  section(out, SECTION.function, functions.length, () => {
+    for (const type of functionTypes) out.u32(type);
   });
-  section(out, SECTION.global, globals.length, (content) => {
-    for (const global of globals) writeGlobal(content, global);
+  section(out, SECTION.global, globals.length, () => {
+    for (const global of globals) writeGlobal(out, global);
   });
   const exported = functions.flatMap((fn, i) => (fn.exported ? [[fn.info.name, imports.length + i] as const] : []));
-  section(out, SECTION.export, exported.length, (content) => {
+  section(out, SECTION.export, exported.length, () => {
     for (const [name, index] of exported) {
-      content.name(name);
-      content.byte(EXTERNAL_FUNCTION);
-      content.u32(index);
+      out.name(name);
+      out.byte(EXTERNAL_FUNCTION);
+      out.u32(index);
     }
   });
-  section(out, SECTION.code, bodies.length, (content) => {
-    for (const body of bodies) finishBody(content, body, code.indexOf);
+  section(out, SECTION.code, bodies.length, () => {
+    for (const body of bodies) finishBody(out, code.code, body, code.indexOf);
   });
-  if (options.names ?? true) section(out, SECTION.custom, 1, (content) => writeNames(content, code));
+  if (options.names ?? true) section(out, SECTION.custom, 1, () => writeNames(out, code));
   return out.copy();
 }
