@@ -35,6 +35,7 @@ export function link(
   kernels: Map<KernelInfo, FunctionBuilder>,
 ): LinkedCode {
   const imports = new Map<string, HostInfo>();
+  const importKeys = new Map<HostInfo, string>();
   const functions = [...ownFunctions];
   const positions = new Map<FunctionInfo, number>(functions.map((fn, i) => [fn.info, i]));
   const linkKernel = (info: KernelInfo): void => {
@@ -47,7 +48,9 @@ export function link(
   const linkCallee = (callee: CalleeInfo): void => {
     if (callee.kind === "kernel") return linkKernel(callee);
     if (callee.kind === "function") return invariant(callee.owner === owner, `${callee.name} is of another module`);
+    if (importKeys.has(callee)) return;
     const key = importKey(callee);
+    importKeys.set(callee, key);
     if (!imports.has(key)) imports.set(key, callee);
   };
   const linkGlobal = (global: { readonly owner: object; readonly name: string }): void =>
@@ -65,7 +68,7 @@ export function link(
   const indexOf = (callee: CalleeInfo): number => {
     switch (callee.kind) {
       case "host":
-        return importIndex.get(importKey(callee)) as number;
+        return importIndex.get(importKeys.get(callee) as string) as number;
       case "kernel":
         return definedIndex((kernels.get(callee) as FunctionBuilder).info);
       case "function":

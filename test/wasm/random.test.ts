@@ -342,5 +342,5 @@ it("random programs compute what their interpretation computes, and wabt encodes
       expect(view.getFloat64((2 * LOCALS + i) * 8, true)).toBe(state.f64[i]);
     }
   });
-  fc.assert(property, { seed, numRuns: 300, endOnFailure: true });
+  fc.assert(property, { seed, numRuns: 150, endOnFailure: true });
 });
