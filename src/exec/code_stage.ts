@@ -3,8 +3,8 @@ import { COLUMN_WORDS, type ColumnWord, Header, hostImports, inputWord, type Lit
 import { invariant } from "../kernel/mod.ts";
 import { canSpan, EmitBuffers } from "./emit_buffers.ts";
 import { translateFailure } from "./failure.ts";
-import { type CompiledPipeline, instantiate, ModuleCache, signatureOf } from "./module_cache.ts";
 import type { CodeStage as CodeStageSpec } from "./messages.ts";
+import { type CompiledPipeline, instantiate, ModuleCache, signatureOf } from "./module_cache.ts";
 import type { Rows, Stage } from "./stage.ts";
 import { type TerminalState, terminalState } from "./terminal_state.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -108,7 +108,15 @@ export class CodeStage implements Stage {
       flush: () => this.#flushFull(),
       reserveHeap: (index: number, bytes: number) => buffers?.reserveHeap(index, bytes >>> 0),
     };
-    const instance: Instance = { compiled, ctx, scratch, run: instantiate(compiled, arena, imports), buffers, literals: null, batch: null };
+    const instance: Instance = {
+      compiled,
+      ctx,
+      scratch,
+      run: instantiate(compiled, arena, imports),
+      buffers,
+      literals: null,
+      batch: null,
+    };
     this.#startScratch(instance);
     instance.literals = generated.placeLiterals(arena, { ctx, owner });
     this.#state?.bind({ generated, context: generated.context, ctx });

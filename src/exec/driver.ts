@@ -158,10 +158,12 @@ export class Driver {
       morselRows: wholeBatches ? Number.MAX_SAFE_INTEGER : morselRows,
       ...how,
     };
-    const done = this.pool.broadcast(request, (output) => queue.put(output)).then(
-      () => queue.end(),
-      (error: unknown) => queue.fail(error),
-    );
+    const done = this.pool
+      .broadcast(request, (output) => queue.put(output))
+      .then(
+        () => queue.end(),
+        (error: unknown) => queue.fail(error),
+      );
     try {
       for (let batch = await queue.take(); batch !== null; batch = await queue.take()) yield batch;
       this.#checkSignal();

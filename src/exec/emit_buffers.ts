@@ -1,4 +1,14 @@
-import { type Address, type Arena, type Batch, type Column, type OwnerId, releaseBatch, type Schema } from "../arrow/mod.ts";
+import {
+  type Address,
+  type Arena,
+  type Batch,
+  blockAt,
+  type Column,
+  gatherColumn,
+  type OwnerId,
+  releaseBatch,
+  type Schema,
+} from "../arrow/mod.ts";
 import {
   type EmittedColumn,
   type GeneratedPipeline,
@@ -8,7 +18,6 @@ import {
   outputWord,
 } from "../codegen/mod.ts";
 import { invariant } from "../kernel/mod.ts";
-import { gatherColumn } from "../arrow/mod.ts";
 
 /** First guess of a string column's bytes a row; later batches take what the one before needed. */
 const HEAP_ROW_BYTES = 16;
@@ -131,7 +140,16 @@ export class EmitBuffers {
     const field = this.#options.schema.fields[index];
     invariant(field !== undefined, "an output column has a field");
     if (plan.kind === "null") {
-      return { type: field.type, length: rows, nullCount: rows, validity: 0, offsets: 0, data: 0, children: [], dictionary: null };
+      return {
+        type: field.type,
+        length: rows,
+        nullCount: rows,
+        validity: 0,
+        offsets: 0,
+        data: 0,
+        children: [],
+        dictionary: null,
+      };
     }
     if (plan.kind === "carried") return this.#gather(buffers, { inputColumn: plan.inputColumn, rows, input, blocks });
     const nullCount = plan.nullable ? this.#word(outputWord(index, "nulls")) : 0;
@@ -152,7 +170,11 @@ export class EmitBuffers {
     invariant(column !== undefined, "a carried column is in the input");
     const start = buffers.data >>> 2;
     const rows = this.#arena.u32.subarray(start, start + from.rows);
-    const gathered = gatherColumn(this.#arena, column, { rows, owner: this.#options.owner });
+    const gathered = gatherColumn(this.#arena, column, {
+      rows,
+      owner: this.#options.owner,
+      shared: from.input.blocks,
+    });
     this.#arena.release(buffers.data);
     from.blocks.push(...gathered.blocks);
     return gathered.column;
@@ -162,8 +184,8 @@ export class EmitBuffers {
     const dictionary = input.columns[inputColumn]?.dictionary;
     invariant(dictionary, "a dictionary column has a dictionary");
     for (const address of [dictionary.validity, dictionary.offsets, dictionary.data]) {
-      const block = blockOf(this.#arena, input, address);
-      if (block === null || blocks.includes(block)) continue;
+      const block = blockAt(this.#arena, input.blocks, address);
+      if (block === 0 || blocks.includes(block)) continue;
       this.#arena.retain(block);
       blocks.push(block);
     }
@@ -188,14 +210,6 @@ export class EmitBuffers {
     const offset = this.#generated.context.find(name);
     if (offset !== undefined) this.#arena.u32[(this.#ctx + offset) >>> 2] = value;
   }
-}
-
-/** The block of `batch` in which `address` lies; null for 0. */
-function blockOf(arena: Arena, batch: Batch, address: Address): Address | null {
-  if (address === 0) return null;
-  const block = batch.blocks.find((base) => base <= address && address < base + Math.max(1, arena.blockBytes(base)));
-  invariant(block !== undefined, "a buffer lies in a block of its batch");
-  return block;
 }
 
 /** Whether rows of `next` may follow rows of `previous` in one output batch. */

@@ -1,4 +1,4 @@
-import { ArrowError } from "../arrow/mod.ts";
+import { MemoryLimitError } from "../arrow/mod.ts";
 import { CodegenFailure, type FailureCode, type FailureSite } from "../codegen/mod.ts";
 import type { OperatorId } from "../plan/mod.ts";
 import { ExecError } from "./error.ts";
@@ -28,6 +28,9 @@ export function translateFailure(
 
 /** The arena's refusal with the operator that asked; other errors as they are. */
 export function memoryFailure(error: unknown, operator: OperatorId): unknown {
-  if (!(error instanceof ArrowError) || error.code !== "memoryLimit") return error;
-  return new ExecError("memoryLimit", error.message, { operator: error.owner ?? operator, cause: error });
+  if (!(error instanceof MemoryLimitError)) return error;
+  return new ExecError("memoryLimit", error.message, {
+    operator: error.owner === 0 ? operator : error.owner,
+    cause: error,
+  });
 }

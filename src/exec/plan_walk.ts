@@ -3,9 +3,17 @@
  * runs everything below a breaker before the pipeline above it.
  */
 import { type Batch, releaseBatch, type Schema, sliceBatch } from "../arrow/mod.ts";
-import { sourceOf, type SourceRequest } from "../connectors/mod.ts";
+import { type SourceRequest, sourceOf } from "../connectors/mod.ts";
 import { unreachable } from "../kernel/mod.ts";
-import type { AggregateNode, JoinNode, LimitNode, PlanNode, ScanNode, SortNode, UserFunctionNode } from "../plan/mod.ts";
+import type {
+  AggregateNode,
+  JoinNode,
+  LimitNode,
+  PlanNode,
+  ScanNode,
+  SortNode,
+  UserFunctionNode,
+} from "../plan/mod.ts";
 import { runAggregate } from "./aggregate/mod.ts";
 import type { Driver } from "./driver.ts";
 import { openJoin } from "./join/mod.ts";

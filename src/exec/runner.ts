@@ -6,7 +6,15 @@ import { sourceOf } from "../connectors/mod.ts";
 import { unreachable } from "../kernel/mod.ts";
 import { CodeStage } from "./code_stage.ts";
 import { ControlBlock } from "./control.ts";
-import type { BatchesSource, PhaseRequest, PhaseResult, PipelineRequest, SplitsSource, StageSpec, WorkerRequest } from "./messages.ts";
+import type {
+  BatchesSource,
+  PhaseRequest,
+  PhaseResult,
+  PipelineRequest,
+  SplitsSource,
+  StageSpec,
+  WorkerRequest,
+} from "./messages.ts";
 import { eachHandlers, phaseHandlers } from "./phases.ts";
 import type { Stage } from "./stage.ts";
 import { UnnestStage } from "./unnest_stage.ts";
@@ -63,7 +71,8 @@ interface PipelineRun {
 function buildStages(worker: WorkerContext, request: PipelineRequest): Stage & { task: number } {
   const sink = new OutputStage(worker);
   let next: Stage = sink;
-  for (const spec of [...request.stages].reverse()) next = stageOf(worker, spec, { capacityRows: request.batchRows, next });
+  for (const spec of [...request.stages].reverse())
+    next = stageOf(worker, spec, { capacityRows: request.batchRows, next });
   const first = next;
   return {
     get task() {
@@ -171,11 +180,21 @@ async function runSplits(run: PipelineRun, source: SplitsSource): Promise<void> 
   await forEachTask(run, source.splits.length, async (task) => {
     const split = source.splits[task];
     if (split === undefined) return;
-    const context = { ...worker.tools, arena: worker.arena, owner: source.operator, batchRows: request.batchRows, signal };
+    const context = {
+      ...worker.tools,
+      arena: worker.arena,
+      owner: source.operator,
+      batchRows: request.batchRows,
+      signal,
+    };
     const reader = connector.open(source.connector, source.request, split, context);
     let rowBase = rowBaseOf(request, task);
     try {
-      for (let batch = await reader.read(request.batchRows); batch !== null; batch = await reader.read(request.batchRows)) {
+      for (
+        let batch = await reader.read(request.batchRows);
+        batch !== null;
+        batch = await reader.read(request.batchRows)
+      ) {
         try {
           control.addRowsRead(batch.rowCount);
           await pushMorsels(run, { batch, start: 0, end: batch.rowCount, rowBase });

@@ -1,4 +1,4 @@
-import { type Batch, type Column, gatherColumn, NO_ROW, releaseBatch } from "../arrow/mod.ts";
+import { type Batch, type Column, gatherColumn, NULL_ROW, releaseBatch } from "../arrow/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import type { UnnestStage as UnnestSpec } from "./messages.ts";
 import type { Rows, Stage } from "./stage.ts";
@@ -12,7 +12,11 @@ export class UnnestStage implements Stage {
   readonly #capacityRows: number;
   readonly #columnIndex: number;
 
-  constructor(worker: WorkerContext, spec: UnnestSpec, options: { readonly capacityRows: number; readonly next: Stage }) {
+  constructor(
+    worker: WorkerContext,
+    spec: UnnestSpec,
+    options: { readonly capacityRows: number; readonly next: Stage },
+  ) {
     this.#worker = worker;
     this.#spec = spec;
     this.#next = options.next;
@@ -52,7 +56,7 @@ export class UnnestStage implements Stage {
     }
     if (start === end && this.#spec.outer) {
       into.parents.push(row);
-      into.items.push(NO_ROW);
+      into.items.push(NULL_ROW);
     }
   }
 
@@ -79,7 +83,11 @@ export class UnnestStage implements Stage {
       const columns = input.columns.map((column, index) => {
         const child = column.children[0];
         const unnested = index === this.#columnIndex && child !== undefined;
-        const gathered = gatherColumn(arena, unnested ? child : column, { rows: unnested ? items : parents, owner });
+        const gathered = gatherColumn(arena, unnested ? child : column, {
+          rows: unnested ? items : parents,
+          owner,
+          shared: input.blocks,
+        });
         blocks.push(...gathered.blocks);
         return gathered.column;
       });

@@ -1,5 +1,16 @@
 /** Batches as user functions of `mapBatches` see them: apache-arrow tables over the arena's memory. */
-import { type Arena, ArrowError, type Batch, fromColumns, type OwnerId, retainBatch, type Schema, sliceBatch, toArrowTable, releaseBatch } from "../arrow/mod.ts";
+import {
+  type Arena,
+  ArrowError,
+  type Batch,
+  fromColumns,
+  type OwnerId,
+  releaseBatch,
+  retainBatch,
+  type Schema,
+  sliceBatch,
+  toArrowTable,
+} from "../arrow/mod.ts";
 import type { Rows } from "./stage.ts";
 
 const inputs = new WeakMap<object, Rows>();
@@ -20,14 +31,20 @@ export function batchFromUser(
   options: { readonly rows: Rows; readonly schema: Schema; readonly owner: OwnerId },
 ): Batch | null {
   if (typeof result !== "object" || result === null) {
-    throw new ArrowError("type", `mapBatches must return a table or an object of columns, but returned ${String(result)}`);
+    throw new ArrowError(
+      "type",
+      `mapBatches must return a table or an object of columns, but returned ${String(result)}`,
+    );
   }
   const untouched = inputs.get(result);
   if (untouched !== undefined && untouched === options.rows) return inputRows(arena, options);
   return fromColumns(arena, result, { schema: options.schema, owner: options.owner });
 }
 
-function inputRows(arena: Arena, options: { readonly rows: Rows; readonly schema: Schema; readonly owner: OwnerId }): Batch {
+function inputRows(
+  arena: Arena,
+  options: { readonly rows: Rows; readonly schema: Schema; readonly owner: OwnerId },
+): Batch {
   const { batch, start, end } = options.rows;
   if (start !== 0 || end !== batch.rowCount) return sliceBatch(arena, batch, start, end, options.owner);
   retainBatch(arena, batch);

@@ -9,10 +9,10 @@ import {
 } from "../arrow/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import type { UserFunction } from "../stream/mod.ts";
-import { batchFromUser, batchForUser } from "./user_batch.ts";
 import { ExecError } from "./error.ts";
 import type { UserStage as UserSpec } from "./messages.ts";
 import type { Rows, Stage } from "./stage.ts";
+import { batchForUser, batchFromUser } from "./user_batch.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 type Row = Record<string, Cell>;
@@ -139,7 +139,8 @@ export class UserStage implements Stage {
     const message = error instanceof Error ? error.message : String(error);
     const where = `${this.#spec.mode} failed at row ${row}`;
     const options = { operator: this.#spec.operator, row, cause: error };
-    if (shape) return new ExecError("wrongShape", `${where}: ${message}. Declared: ${names(this.#spec.schema)}`, options);
+    if (shape)
+      return new ExecError("wrongShape", `${where}: ${message}. Declared: ${names(this.#spec.schema)}`, options);
     return new ExecError("userFunction", `${where}: ${message}`, options);
   }
 }

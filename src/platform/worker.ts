@@ -1,0 +1,47 @@
+/** Entry of a worker thread: carries out the requests of its pool, one after the other. */
+import { Arena } from "../arrow/mod.ts";
+import { ControlBlock, carryOut, type WorkerContext } from "../exec/mod.ts";
+import { compression } from "./compression.ts";
+import { disk } from "./disk.ts";
+import { serializeError } from "./error_transfer.ts";
+import { userFunctionsOfBundle } from "./job_module.ts";
+import { workerPort } from "./worker_host.ts";
+import type { FromWorker, ToWorker, WorkerSetup } from "./worker_messages.ts";
+
+const port = workerPort();
+const setup = port.data as WorkerSetup;
+const arena = Arena.attach(setup.memory);
+let currentRequest = 0;
+let functions: WorkerContext["userFunctions"] | null = null;
+
+function post(message: FromWorker): void {
+  port.postMessage(message);
+}
+
+async function context(): Promise<WorkerContext> {
+  functions ??= setup.bundleUrl === null ? new Map() : await userFunctionsOfBundle(setup.bundleUrl);
+  return { ...base, userFunctions: functions };
+}
+
+const base: Omit<WorkerContext, "userFunctions"> = {
+  arena,
+  tools: { disk, compression },
+  index: setup.index,
+  states: new Map(),
+  output: (output) => post({ kind: "output", id: currentRequest, output }),
+  awaitConsumed: (control, tasks) => new ControlBlock(arena, control).waitConsumed(tasks),
+};
+
+async function handle({ id, request }: ToWorker): Promise<void> {
+  currentRequest = id;
+  try {
+    post({ kind: "done", id, value: await carryOut(await context(), request) });
+  } catch (error) {
+    post({ kind: "failed", id, error: serializeError(error) });
+  }
+}
+
+let last = Promise.resolve();
+port.onMessage((message) => {
+  last = last.then(() => handle(message as ToWorker));
+});
