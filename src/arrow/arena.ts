@@ -117,6 +117,11 @@ export class Arena {
     this.#heap.release(address);
   }
 
+  /** Gives back the end of a block of which only the first `bytes` are needed. */
+  shrink(address: Address, bytes: number): void {
+    this.#heap.shrink(address, bytes);
+  }
+
   /** Bytes that may be read and written from `address` on: what was asked for, rounded up, and the slack. */
   blockBytes(address: Address): number {
     return this.#heap.blockBytes(address);

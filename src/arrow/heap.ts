@@ -158,6 +158,25 @@ export class Heap {
     this.#unlock();
   }
 
+  /** Cuts a block's end off, so that at least `bytes` and the slack remain. */
+  shrink(address: number, bytes: number): void {
+    const words = this.#words;
+    const header = this.#headerOf(address);
+    const units = roundUnits(1 + Math.ceil((bytes + SLACK_BYTES) / UNIT_BYTES));
+    const rest = (words[header + UNITS] as number) - units;
+    if (rest < 2) return;
+    this.#lock();
+    Atomics.sub(words, IN_USE_AT, rest);
+    Atomics.sub(words, OWNERS_AT + (words[header + OWNER] as number), rest);
+    const unit = header >>> 4;
+    const restUnit = unit + units;
+    words[header + UNITS] = units;
+    words[word(restUnit) + LEFT_UNITS] = units;
+    this.#setUnits(restUnit, rest);
+    this.#free(restUnit);
+    this.#unlock();
+  }
+
   blockBytes(address: number): number {
     return ((this.#words[this.#headerOf(address) + UNITS] as number) - 1) * UNIT_BYTES;
   }

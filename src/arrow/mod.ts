@@ -1,5 +1,11 @@
 export { type Address, Arena, OWNER_COUNT_MAX, type OwnerId } from "./arena.ts";
+export * from "./batch.ts";
+export { BatchBuilder, batchFromRows } from "./builder.ts";
+export { type Cell, type CellInput, type DateLike, formatDecimal, parseDecimal } from "./cell.ts";
 export * from "./column.ts";
+export { blockAt, bufferAddresses, type GatherOptions, gatherColumn, NULL_ROW } from "./copy.ts";
 export * from "./error.ts";
+export { formatCell, formatDate, formatDuration, formatTime, formatTimestamp } from "./format.ts";
+export { type CellReader, columnReader, readCell, rowsOf } from "./reader.ts";
 export * from "./typename.ts";
 export * from "./types.ts";
