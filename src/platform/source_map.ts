@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { originalPositionFor, sourceContentFor, TraceMap } from "@jridgewell/trace-mapping";
+import type { SourceLocation } from "./job_error.ts";
+
+/**
+ * Leads from a place in a bundle back to the line that the user wrote. Works on the text of a stack, so that an error
+ * from a worker, which arrives as text, is treated like one from the main thread.
+ */
+export class SourceMap {
+  readonly #bundleUrl: string;
+  readonly #trace: TraceMap;
+  readonly #baseDirectory: string;
+
+  /** `baseDirectory`: what the map's relative sources are relative to. */
+  constructor(bundleUrl: string, mapText: string, baseDirectory: string) {
+    this.#bundleUrl = bundleUrl;
+    this.#trace = new TraceMap(mapText);
+    this.#baseDirectory = baseDirectory;
+  }
+
+  /** The innermost frame of the stack that lies in a file of the user; null when there is none. */
+  locate(stack: string): SourceLocation | null {
+    for (const frame of this.#frames(stack)) {
+      const location = this.original(frame.line, frame.column);
+      if (location !== null) return location;
+    }
+    return null;
+  }
+
+  /** Line and column count from 1, in the bundle. Null for code that has no source, such as the library's. */
+  original(line: number, column: number): SourceLocation | null {
+    const found = originalPositionFor(this.#trace, { line, column: Math.max(0, column - 1) });
+    if (found.source === null || !isUserFile(found.source)) return null;
+    const file = resolve(this.#baseDirectory, found.source);
+    const text = sourceContentFor(this.#trace, found.source) ?? readText(file);
+    const lineText = text?.split("\n")[found.line - 1]?.trimEnd() ?? null;
+    return { file, line: found.line, column: found.column + 1, lineText };
+  }
+
+  *#frames(stack: string): Generator<{ line: number; column: number }> {
+    const path = fileURLToPath(this.#bundleUrl);
+    for (const text of stack.split("\n")) {
+      const at = text.lastIndexOf(path);
+      if (at < 0) continue;
+      const match = /^(?:\?[^:)]*)?:(\d+):(\d+)/.exec(text.slice(at + path.length));
+      if (match) yield { line: Number(match[1]), column: Number(match[2]) };
+    }
+  }
+}
+
+/** Virtual modules of the bundler have names that no file has. */
+function isUserFile(source: string): boolean {
+  return !source.startsWith("\0") && !source.includes("sage:sage");
+}
+
+function readText(file: string): string | null {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return null;
+  }
+}
