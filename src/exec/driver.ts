@@ -18,6 +18,8 @@ export interface ExecuteOptions {
   /** Rows that a worker takes at a time, default 16,384. */
   readonly morselRows: number;
   readonly signal: AbortSignal | null;
+  /** Tables in the arena that scans of the connector "memory" read; they stay the caller's. */
+  readonly tables: ReadonlyMap<string, readonly Batch[]>;
 }
 
 /** Tasks that workers may be ahead of the consumer, for each worker. */

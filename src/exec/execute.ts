@@ -30,7 +30,7 @@ export interface Execution {
   close(): Promise<void>;
 }
 
-const DEFAULTS: ExecuteOptions = { batchRows: 65_536, morselRows: 16_384, signal: null };
+const DEFAULTS: ExecuteOptions = { batchRows: 65_536, morselRows: 16_384, signal: null, tables: new Map() };
 
 /** Starts a bound, optimised plan on the workers of `pool`. */
 export function executePlan(plan: Plan, pool: Pool, options: Partial<ExecuteOptions> & { tools: Tools }): Execution {

@@ -2,9 +2,9 @@
  * From bound plan to pipelines: walks the plan, opens a pipeline at every source, adds what works on single rows and
  * runs everything below a breaker before the pipeline above it.
  */
-import { type Batch, releaseBatch, type Schema, sliceBatch } from "../arrow/mod.ts";
+import { type Batch, releaseBatch, type Schema, selectColumns, sliceBatch } from "../arrow/mod.ts";
 import { type SourceRequest, sourceOf } from "../connectors/mod.ts";
-import { unreachable } from "../kernel/mod.ts";
+import { invariant, unreachable } from "../kernel/mod.ts";
 import type {
   AggregateNode,
   JoinNode,
@@ -19,6 +19,9 @@ import type { Driver } from "./driver.ts";
 import { openJoin } from "./join/mod.ts";
 import { type BatchList, type OpenPipeline, openAt, withStage, withStep } from "./open_pipeline.ts";
 import { runSort } from "./sort/mod.ts";
+
+/** Connector of tables that are in the arena already: `options.table` names one of `ExecuteOptions.tables`. */
+export const MEMORY = "memory";
 
 export class PlanWalk {
   readonly driver: Driver;
@@ -85,6 +88,12 @@ export class PlanWalk {
   #openScan(node: ScanNode): OpenPipeline {
     const { driver } = this;
     const columns = node.schema.fields.map((field) => field.name);
+    if (node.source.connector === MEMORY) {
+      const table = String(node.source.options["table"]);
+      const batches = driver.options.tables.get(table);
+      invariant(batches !== undefined, `there is no table ${table} in memory`);
+      return this.#openBatches({ batches: batches.map((batch) => selectColumns(batch, columns)), release: () => {} }, node);
+    }
     const request: SourceRequest = { columns, predicate: node.predicate, rowLimit: node.rowLimit };
     const source = async () => {
       const splits = await sourceOf(node.source).splits(node.source, request, driver.tools);

@@ -8,7 +8,7 @@ import {
   type Schema,
 } from "../arrow/mod.ts";
 import { invariant } from "../kernel/mod.ts";
-import type { UserFunction } from "../stream/mod.ts";
+import type { UserFunction } from "../plan/mod.ts";
 import { ExecError } from "./error.ts";
 import type { UserStage as UserSpec } from "./messages.ts";
 import type { Rows, Stage } from "./stage.ts";
