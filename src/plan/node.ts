@@ -164,8 +164,20 @@ export type PlanNode =
   | UserFunctionNode
   | SinkNode;
 
-/** A whole dataflow: one root a sink (or result). Nodes used twice are the same object. */
+/** An operator as the user wrote it, for messages and metrics: `{ id: 2, name: "filter", text: "filter(a > 1)" }`. */
+export interface OperatorInfo {
+  readonly id: OperatorId;
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * A whole dataflow: one root a sink (or result). Nodes used twice are the same object. One operator may have become
+ * several nodes (a join: projections around it), which all have its id.
+ */
 export interface Plan {
   readonly name: string;
   readonly roots: readonly PlanNode[];
+  /** By id: `operators[id - 1]`. Absent in plans made by hand. */
+  readonly operators?: readonly OperatorInfo[];
 }

@@ -155,11 +155,4 @@ export interface TypedField extends TypedBase {
   readonly name: string;
 }
 
-export type TypedExpression =
-  | TypedColumn
-  | TypedLiteral
-  | TypedCall
-  | TypedCast
-  | TypedCase
-  | TypedIn
-  | TypedField;
+export type TypedExpression = TypedColumn | TypedLiteral | TypedCall | TypedCast | TypedCase | TypedIn | TypedField;

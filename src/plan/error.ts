@@ -1,0 +1,19 @@
+import { SageError } from "../kernel/mod.ts";
+
+export type PlanErrorCode =
+  | "unknownColumn"
+  | "ambiguousColumn"
+  | "duplicateColumn"
+  /** Operands of types that the operation does not take. */
+  | "type"
+  /** Wrong number of arguments, or an argument that must be a literal. */
+  | "argument"
+  /** An aggregate where a row's expression is needed, or the reverse. */
+  | "aggregate"
+  /** A dataflow that cannot be: nothing in it, too many operators, an option out of range. */
+  | "dataflow";
+
+/** What the user wrote cannot be a plan. The message shows the expression and the operator as written. */
+export class PlanError extends SageError<PlanErrorCode> {
+  override readonly name = "PlanError";
+}

@@ -1,0 +1,12 @@
+export { aggregateType } from "./bind/aggregate.ts";
+export { bind } from "./bind/bind.ts";
+export type { SchemaOfSource } from "./bind/context.ts";
+export { PlanError, type PlanErrorCode } from "./error.ts";
+export type { Expression, JoinSide, LiteralInput } from "./expression.ts";
+export * as expr from "./expression.ts";
+export * from "./logical.ts";
+export type * from "./node.ts";
+export { connectorText } from "./operator_text.ts";
+export { printExpression } from "./print.ts";
+export { nearestName } from "./suggest.ts";
+export type * from "./typed.ts";
