@@ -1,4 +1,5 @@
 import type { Address, Arena, Column, OwnerId } from "../../arrow/mod.ts";
+import { gatherKernels } from "./kernels.ts";
 import type { LeafShape } from "./schema.ts";
 import type { LeafLayout, PageValues } from "./values.ts";
 
@@ -13,10 +14,10 @@ export interface TextDictionary {
   readonly blocks: readonly Address[];
 }
 
-/** A chunk's dictionary: byte arrays in the arena, or fixed values in arena layout outside of it. */
+/** A chunk's dictionary in the arena: byte arrays, or fixed values in arena layout. */
 export type Dictionary =
   | { readonly kind: "text"; readonly text: TextDictionary; readonly count: number }
-  | { readonly kind: "fixed"; readonly bytes: Uint8Array; readonly count: number };
+  | { readonly kind: "fixed"; readonly address: Address; readonly bytes: Uint8Array; readonly count: number };
 
 export interface Entries {
   /** First value of the page to take. */
@@ -116,8 +117,11 @@ export class LeafFill {
     if (values.kind === "fixed") {
       arena.u8.set(values.bytes.subarray(valueStart * width, (valueStart + valueCount) * width), at);
     } else if (values.kind === "indices" && dictionary?.kind === "fixed") {
-      const target = new Uint8Array(arena.buffer, at, valueCount * width);
-      gather(dictionary.bytes, width, values.indices.subarray(valueStart, valueStart + valueCount), target);
+      const indices = values.indices.subarray(valueStart, valueStart + valueCount);
+      const kernels = gatherKernels(arena);
+      if (width === 4) kernels.gather4(dictionary.address, indices.byteOffset, at, valueCount);
+      else if (width === 8) kernels.gather8(dictionary.address, indices.byteOffset, at, valueCount);
+      else gather(dictionary.bytes, width, indices, new Uint8Array(arena.buffer, at, valueCount * width));
     } else throw new RangeError("a page is encoded in a way that its column cannot be");
     if (entries.present !== null && valueCount < entryCount) {
       spread(new Uint8Array(arena.buffer, at, entryCount * width), width, entries);
@@ -310,27 +314,11 @@ function valueBytes(
   throw new RangeError("a page is encoded in a way that its column cannot be");
 }
 
-/** target[i] = dictionary[indices[i]], by width. Both are aligned to their width. Indices are checked before. */
+/** target[i] = dictionary[indices[i]], for unusual widths. Indices are checked before. */
 function gather(dictionary: Uint8Array, width: number, indices: Int32Array, target: Uint8Array): void {
-  const count = indices.length;
-  if (width === 4) {
-    const from = words(dictionary);
-    const to = words(target);
-    for (let i = 0; i < count; i++) to[i] = from[indices[i] as number] as number;
-  } else if (width === 8) {
-    // As halves: a float64 view would lose NaN payloads, a bigint view is slow.
-    const from = words(dictionary);
-    const to = words(target);
-    for (let i = 0; i < count; i++) {
-      const at = (indices[i] as number) << 1;
-      to[i << 1] = from[at] as number;
-      to[(i << 1) + 1] = from[at + 1] as number;
-    }
-  } else {
-    for (let i = 0; i < count; i++) {
-      const at = (indices[i] as number) * width;
-      for (let b = 0; b < width; b++) target[i * width + b] = dictionary[at + b] as number;
-    }
+  for (let i = 0; i < indices.length; i++) {
+    const at = (indices[i] as number) * width;
+    for (let b = 0; b < width; b++) target[i * width + b] = dictionary[at + b] as number;
   }
 }
 

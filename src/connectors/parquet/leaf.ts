@@ -4,9 +4,14 @@ import { isUtf8 } from "../utf8.ts";
 import { type Dictionary, type Entries, LeafFill, type TextDictionary } from "./fill.ts";
 import type { ColumnChunk } from "./footer.ts";
 import { decodeBitPackedLevels, decodeHybrid, type HybridRun, inputOf, isOneRun } from "./hybrid.ts";
+import { gatherKernels, hybridKernel, KERNEL_BIT_WIDTH_MAX } from "./kernels.ts";
 import { ChunkPages, type PageHeader } from "./pages.ts";
 import type { LeafShape } from "./schema.ts";
 import { decodeValues, ENCODING, type LeafLayout, layoutOf, type PageValues } from "./values.ts";
+
+/** The kernels may read and write so far past what they are given. */
+const SCRATCH_SLACK_BYTES = 64;
+const PAGE_VALUES_MAX = 1 << 28;
 
 /** Levels of the entries that a read gave, for `assemble.ts`. */
 export class Levels {
@@ -63,6 +68,9 @@ export class LeafReader {
   private level = 0;
   private value = 0;
   private valuesSeen = 0;
+  /** Scratch blocks for a page's indices, as they are in the file and as int32; 0 while there are none. */
+  private packed: Address = 0;
+  private unpacked: Address = 0;
 
   constructor(parts: LeafParts) {
     this.parts = parts;
@@ -188,6 +196,7 @@ export class LeafReader {
     for (;;) {
       const header = this.pages.nextHeader();
       if (header === null) throw new RangeError("a column chunk has fewer rows than its row group");
+      if (header.valueCount > PAGE_VALUES_MAX) throw new RangeError(`a page of ${header.valueCount} values`);
       if (header.kind === "data") return header;
       if (this.dictionary !== null) throw new RangeError("a column chunk has two dictionaries");
       this.dictionary = this.loadDictionary(header);
@@ -200,10 +209,17 @@ export class LeafReader {
     const encoding = header.encoding === ENCODING.plainDictionary ? ENCODING.plain : header.encoding;
     const values = decodeValues(shape, this.layout, { bytes, encoding, count: header.valueCount });
     if (values.kind === "indices") throw new RangeError("a dictionary of indices");
-    // A copy is aligned.
-    if (values.kind === "fixed") return { kind: "fixed", bytes: values.bytes.slice(), count: values.count };
+    if (values.kind === "fixed") return this.fixedDictionary(values);
     checkUtf8(shape, values);
     return { kind: "text", text: this.textDictionary(values), count: values.count };
+  }
+
+  private fixedDictionary(values: Extract<PageValues, { kind: "fixed" }>): Dictionary {
+    const { arena, owner } = this.parts;
+    const bytes = values.bytes.subarray(0, values.count * values.width);
+    const address = arena.allocate(bytes.length, owner);
+    arena.u8.set(bytes, address);
+    return { kind: "fixed", address, bytes: new Uint8Array(arena.buffer, address, bytes.length), count: values.count };
   }
 
   private textDictionary(values: PageValues): TextDictionary {
@@ -242,29 +258,41 @@ export class LeafReader {
   }
 
   private indices(bytes: Uint8Array, count: number): Int32Array {
-    const indices = new Int32Array(count);
-    if (count === 0) return indices;
+    if (count === 0) return new Int32Array(0);
     const { dictionary } = this;
+    const { arena } = this.parts;
     if (dictionary === null) throw new RangeError("a page needs a dictionary that is not there");
     const bitWidth = bytes[0];
     if (bitWidth === undefined) throw new RangeError("dictionary indices are cut off");
-    decodeHybrid(inputOf(bytes), { start: 1, end: bytes.length, bitWidth, count }, indices);
-    let highest = 0;
-    for (let i = 0; i < count; i++) highest |= indices[i] as number;
-    // Cheap first: all bits together are an upper bound.
-    if (highest < 0 || highest >= dictionary.count) {
-      for (const index of indices) {
-        if (index < 0 || index >= dictionary.count)
-          throw new RangeError(`index ${index} in a dictionary of ${dictionary.count}`);
-      }
+    if (bitWidth > KERNEL_BIT_WIDTH_MAX) throw new RangeError(`dictionary indices of ${bitWidth} bits`);
+    this.packed = this.scratch(this.packed, bytes.length);
+    this.unpacked = this.scratch(this.unpacked, count * 4);
+    const [source, target] = [this.packed, this.unpacked];
+    arena.u8.set(bytes, source);
+    const failed = hybridKernel(arena, bitWidth).decode(source + 1, source + bytes.length, target, count);
+    if (failed !== 0) throw new RangeError("dictionary indices are damaged");
+    const highest = gatherKernels(arena).highest(target, count) >>> 0;
+    if (highest >= dictionary.count) throw new RangeError(`index ${highest} in a dictionary of ${dictionary.count}`);
+    return new Int32Array(arena.buffer, target, count);
+  }
+
+  /** A block of at least `bytes`, the given one if it is large enough. */
+  private scratch(block: Address, bytes: number): Address {
+    const { arena, owner } = this.parts;
+    if (block !== 0) {
+      if (arena.blockBytes(block) >= bytes + SCRATCH_SLACK_BYTES) return block;
+      arena.release(block);
     }
-    return indices;
+    return arena.allocate(bytes + SCRATCH_SLACK_BYTES, owner);
   }
 
   /** Frees the dictionary; batches keep their own references. */
   close(): void {
-    if (this.dictionary?.kind === "text")
-      for (const block of this.dictionary.text.blocks) this.parts.arena.release(block);
+    const { arena } = this.parts;
+    if (this.dictionary?.kind === "text") for (const block of this.dictionary.text.blocks) arena.release(block);
+    else if (this.dictionary !== null) arena.release(this.dictionary.address);
+    for (const block of [this.packed, this.unpacked]) if (block !== 0) arena.release(block);
+    this.packed = this.unpacked = 0;
     this.dictionary = null;
     this.page = null;
   }
