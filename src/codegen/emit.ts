@@ -43,24 +43,20 @@ const flush = hostFunction("env", "flush", { params: [], results: [] });
 const reserve = hostFunction("env", "reserveHeap", { params: ["i32", "i32"], results: [] });
 
 /** Copies short byte strings eight at a time; may write up to 7 bytes too many, which buffers have room for. */
-export const copyBytes = kernel(
-  "copyBytes",
-  { params: { to: "i32", from: "i32", bytes: "i32" }, results: [] },
-  (f) => {
-    const { to, from, bytes } = f.params;
-    f.if(
-      i32.gt_u(bytes, 64),
-      () => f.emit(memory.copy(to, from, bytes)),
-      () => {
-        const done = f.local("i32", "done");
-        f.while(i32.lt_u(done, bytes), () => {
-          f.emit(i64.store(i32.add(to, done), i64.load(i32.add(from, done))));
-          f.set(done, i32.add(done, 8));
-        });
-      },
-    );
-  },
-);
+export const copyBytes = kernel("copyBytes", { params: { to: "i32", from: "i32", bytes: "i32" }, results: [] }, (f) => {
+  const { to, from, bytes } = f.params;
+  f.if(
+    i32.gt_u(bytes, 64),
+    () => f.emit(memory.copy(to, from, bytes)),
+    () => {
+      const done = f.local("i32", "done");
+      f.while(i32.lt_u(done, bytes), () => {
+        f.emit(i64.store(i32.add(to, done), i64.load(i32.add(from, done))));
+        f.set(done, i32.add(done, 8));
+      });
+    },
+  );
+});
 
 interface Output {
   readonly name: string;
@@ -206,8 +202,13 @@ function storeValidity(
   output: Output,
   options: { isNull: Expr<"i32"> | null; rowCount: Local<"i32"> },
 ): void {
-  const { isNull, rowCount } = options;
-  if (isNull === null) return;
+  const { rowCount } = options;
+  const { plan } = output;
+  if (plan.kind === "null" || plan.kind === "carried" || !plan.nullable) {
+    invariant(options.isNull === null, `${output.name} can be null on one path only`);
+    return;
+  }
+  const isNull = options.isNull ?? i32.const(0);
   setBit(scope, word(scope, output, "validity"), { at: rowCount, bit: i32.eqz(isNull) });
   const nulls = outputWord(output.index, "nulls");
   storeWord(scope, nulls, i32.add(scope.contextWord(nulls), isNull));

@@ -1,8 +1,8 @@
 export { COLUMN_WORDS, type ColumnWord, inputWord } from "./column_load.ts";
 export { type ContextLayout, Header } from "./context.ts";
 export {
-  type EmittedColumn,
   type EmitTerminal,
+  type EmittedColumn,
   OUTPUT_WORDS,
   type OutputWord,
   outputCapacity,

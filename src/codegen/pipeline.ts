@@ -2,12 +2,19 @@ import type { Schema } from "../arrow/mod.ts";
 import { unreachable } from "../kernel/mod.ts";
 import { i32 } from "../wasm/mod.ts";
 import { bindInput } from "./column_load.ts";
-import { Header, type ContextLayout } from "./context.ts";
-import { type EmittedColumn, type EmitTerminal, emitCode } from "./emit.ts";
+import { type ContextLayout, Header } from "./context.ts";
+import { type EmitTerminal, type EmittedColumn, emitCode } from "./emit.ts";
 import { compileExpression } from "./expression/mod.ts";
-import { type FailureSite, type InputColumn, Program } from "./program.ts";
+import { type FailureSite, type InputColumn, Program, type ProgramResources } from "./program.ts";
 import { RowScope } from "./scope.ts";
-import { type FilterStep, filterCode, type ProjectStep, projectCode, type StepCode, type TerminalCode } from "./steps.ts";
+import {
+  type FilterStep,
+  filterCode,
+  type ProjectStep,
+  projectCode,
+  type StepCode,
+  type TerminalCode,
+} from "./steps.ts";
 
 export type Step = FilterStep | ProjectStep;
 export type Terminal = EmitTerminal;
@@ -27,12 +34,17 @@ export interface GeneratedPipeline {
   readonly sites: readonly FailureSite[];
   /** One for each output column when the terminal emits. */
   readonly emitted: readonly EmittedColumn[];
+  readonly resources: ProgramResources;
 }
 
 export function generatePipeline(spec: PipelineSpec, columns: readonly InputColumn[]): GeneratedPipeline {
   const program = new Program();
   const emitted: EmittedColumn[] = [];
-  const f = program.module.function("run", { params: { ctx: "i32", start: "i32", end: "i32" }, results: [], export: true });
+  const f = program.module.function("run", {
+    params: { ctx: "i32", start: "i32", end: "i32" },
+    results: [],
+    export: true,
+  });
   const row = f.local("i32", "row");
   const bindings = bindInput(program, f, { columns, row });
   const scope = new RowScope({ program, f, row, compile: compileExpression, operator: 0 }, bindings);
@@ -42,11 +54,19 @@ export function generatePipeline(spec: PipelineSpec, columns: readonly InputColu
   f.set(row, f.params.start);
   f.while(i32.lt_u(row, f.params.end), () => {
     scope.branch(() => runSteps(scope, { steps, terminal }));
-    if (program.usesScratch) f.emit(i32.store(f.params.ctx, i32.load(f.params.ctx, Header.scratchBase), Header.scratchTop));
+    if (program.usesScratch)
+      f.emit(i32.store(f.params.ctx, i32.load(f.params.ctx, Header.scratchBase), Header.scratchTop));
     f.set(row, i32.add(row, 1));
   });
   terminal.epilogue?.(scope);
-  return { bytes: program.module.bytes(), text: () => program.module.text(), context: program.context, sites: program.sites, emitted };
+  return {
+    bytes: program.module.bytes(),
+    text: () => program.module.text(),
+    context: program.context,
+    sites: program.sites,
+    emitted,
+    resources: program.resources(),
+  };
 }
 
 function runSteps(scope: RowScope, parts: { steps: readonly StepCode[]; terminal: TerminalCode }): void {

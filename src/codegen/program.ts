@@ -28,6 +28,22 @@ export interface FailureSite {
   readonly expression: string;
 }
 
+/** Constant bytes that the code reads: the host puts them into the arena and their address into the context word. */
+export interface LiteralBytes {
+  /** Name of the context word. */
+  readonly word: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What the host must set up before it runs a generated module, besides the columns. Plain data. */
+export interface ProgramResources {
+  readonly literals: readonly LiteralBytes[];
+  /** Patterns that `env.regexMatch` is called with by index; flag u. */
+  readonly patterns: readonly string[];
+  /** `Header.scratch*` must point to a region. */
+  readonly usesScratch: boolean;
+}
+
 const fail = hostFunction("env", "fail", { params: ["i32", "i32"], results: [] });
 
 /** A module under construction together with what the host must know to run it. */
@@ -37,10 +53,33 @@ export class Program {
   readonly sites: FailureSite[] = [];
   /** Some value of a row lives in the scratch region, which is emptied after each row. */
   usesScratch = false;
+  readonly #literals = new Map<string, LiteralBytes>();
+  readonly #patterns: string[] = [];
 
   /** Call that throws in the host with the site and the row (relative to the batch). */
   failCall(site: FailureSite, row: Parameters<typeof fail.call>[1]): ReturnType<typeof fail.call> {
     this.sites.push(site);
     return fail.call(this.sites.length - 1, row);
+  }
+
+  /** Name of the context word that will hold the address of a copy of `bytes`, 8-byte aligned; equal bytes share one. */
+  literal(bytes: Uint8Array): string {
+    const key = bytes.join(",");
+    const known = this.#literals.get(key);
+    if (known !== undefined) return known.word;
+    const word = `literal${this.#literals.size}`;
+    this.context.word(word);
+    this.#literals.set(key, { word, bytes });
+    return word;
+  }
+
+  /** Number by which `env.regexMatch` knows `pattern`. */
+  pattern(pattern: string): number {
+    const known = this.#patterns.indexOf(pattern);
+    return known >= 0 ? known : this.#patterns.push(pattern) - 1;
+  }
+
+  resources(): ProgramResources {
+    return { literals: [...this.#literals.values()], patterns: this.#patterns, usesScratch: this.usesScratch };
   }
 }
