@@ -46,6 +46,9 @@ export const LAYERS: readonly Layer[] = [
 /** The folder that may name `node:*`, `Bun`, `Deno`, clocks, chance and I/O. */
 export const PLATFORM_FOLDER = "platform";
 
+/** The folder that may import the library's entry: it gives jobs the library that is running. */
+export const ENTRY_FOLDER = "platform";
+
 /** Runtime names that only the platform may use: name and what to use instead. */
 export const PLATFORM_GLOBALS: Readonly<Record<string, string>> = {
   Bun: "a port",
@@ -55,7 +58,6 @@ export const PLATFORM_GLOBALS: Readonly<Record<string, string>> = {
   require: "import",
   fetch: "a port",
   console: "a port",
-  Date: "the Clock port, or integer arithmetic",
   performance: "the Clock port",
   setTimeout: "the Clock port",
   setInterval: "the Clock port",

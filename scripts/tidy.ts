@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { LAYERS } from "./layers.ts";
+import { LAYERS, PLATFORM_FOLDER } from "./layers.ts";
 
 const FILE_LINES_MAX = 500;
 export const FUNCTION_LINES_MAX = 70;
@@ -89,6 +89,9 @@ const REGISTRY_HOST = new RegExp(
   `https?://[\\w.-]*(${["npmjs", "npmmirror", "yarnpkg", "pypi"].join("|")})\\b|"resolved":\\s*"http`,
 );
 
+const CLOCK = /\bnew Date\(\)|(?<!new )\bDate\(/;
+const isPure = (path: string): boolean => path.startsWith("src") && path.split("/")[1] !== PLATFORM_FOLDER;
+
 /** Words and addresses that have no place in the project. */
 export function checkWords(root: string): string[] {
   const problems: string[] = [];
@@ -102,6 +105,7 @@ export function checkWords(root: string): string[] {
       if (MARKERS.test(line)) problems.push(`${where}: unfinished-work marker; do it or file an issue`);
       if (REGISTRY_HOST.test(line)) problems.push(`${where}: names a package registry`);
       if (path.startsWith("src") && MACHINE_PATH.test(line)) problems.push(`${where}: path of one machine`);
+      if (CLOCK.test(line) && isPure(path)) problems.push(`${where}: reads the clock; use the Clock port`);
     }
   }
   return problems;

@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -84,7 +94,7 @@ test("there is no unfinished-work marker, no path of one machine and no registry
 test("a marker, a machine's path and a registry host are noticed", () => {
   const marker = ["TO", "DO"].join("");
   const tree = house({
-    "src/kernel/a.ts": `// ${marker}: later\nexport const path = "/tmp/x";\n`,
+    "src/kernel/a.ts": `// ${marker}: later\nexport const path = "/tmp/x";\nnew Date();\nnew Date(1);\n`,
     "package-lock.json": `"https://registry.${"npmjs"}.org/x"\n`,
     "docs/a.md": `${["FIX", "ME"].join("")}\n`,
   });
@@ -93,6 +103,7 @@ test("a marker, a machine's path and a registry host are noticed", () => {
     "docs/a.md:1",
     "src/kernel/a.ts:1",
     "src/kernel/a.ts:2",
+    "src/kernel/a.ts:3",
   ]);
 });
 
@@ -125,6 +136,14 @@ test("a platform package that the lock file lacks is noticed and can be added", 
   expect(added).toEqual({ version: "1.0.0", os: ["linux"], cpu: ["arm64"], libc: ["musl"], dev: true, optional: true });
   expect(platformOf("@a/windows-aarch64")).toEqual({ os: ["win32"], cpu: ["arm64"] });
   expect(platformOf("plain")).toBeUndefined();
+});
+
+test("every data file is small and has its expected rows beside it", () => {
+  const folder = join(root, "test/data");
+  const files = readdirSync(folder).filter((name) => name !== "README.md" && !name.endsWith(".expected.json"));
+  const isLarge = (name: string): boolean => statSync(join(folder, name)).size > 50_000;
+  expect(files.length).toBeGreaterThan(100);
+  expect(files.filter((name) => isLarge(name) || !existsSync(join(folder, `${name}.expected.json`)))).toEqual([]);
 });
 
 type Outcome = { readonly where: string; readonly code: number; readonly output: string };
