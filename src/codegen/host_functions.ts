@@ -5,11 +5,11 @@
 import type { Arena, OwnerId } from "../arrow/mod.ts";
 import { SageError } from "../kernel/mod.ts";
 import { hostFunction } from "../wasm/mod.ts";
-import type { FailureCode, FailureSite, ProgramResources } from "./program.ts";
-import { Scratch } from "./scratch.ts";
 import { formatDecimal, formatFloat32, formatFloat64, formatTemporal, type TextResult } from "./host_format.ts";
 import { parseBool, parseDecimal, parseFloat64, parseTemporal } from "./host_parse.ts";
 import { readText } from "./host_text.ts";
+import type { FailureCode, FailureSite, ProgramResources } from "./program.ts";
+import { Scratch } from "./scratch.ts";
 
 const f64ToF64 = { params: ["f64"], results: ["f64"] } as const;
 const f64F64ToF64 = { params: ["f64", "f64"], results: ["f64"] } as const;
@@ -45,7 +45,10 @@ export const hostFormatTemporal = hostFunction("env", "formatTemporal", {
 });
 
 /** (address, bytes, out) → 1 when it is a number, then stored at `out`. */
-export const hostParseFloat64 = hostFunction("env", "parseFloat64", { params: ["i32", "i32", "i32"], results: ["i32"] });
+export const hostParseFloat64 = hostFunction("env", "parseFloat64", {
+  params: ["i32", "i32", "i32"],
+  results: ["i32"],
+});
 /** (address, bytes, out, scale) → 1 when it is a number, then 16 bytes stored at `out`. */
 export const hostParseDecimal = hostFunction("env", "parseDecimal", {
   params: ["i32", "i32", "i32", "i32"],
@@ -77,10 +80,12 @@ export class CodegenFailure extends SageError<FailureCode> {
 }
 
 const FAILURE_TEXT: Readonly<Record<FailureCode, string>> = {
-  integerOverflow: "Integer overflow: the result does not fit its type. Cast the operands to a wider type, or use the wrapping function",
+  integerOverflow:
+    "Integer overflow: the result does not fit its type. Cast the operands to a wider type, or use the wrapping function",
   divisionByZero: "Division by zero. Use nullIf(divisor, 0) to get null instead",
   castFailed: "Cast failed: the value does not fit the type. Use tryCast to get null instead",
-  decimalOverflow: "Decimal overflow: the result has more digits than its type. Cast the operands to float64 or fewer digits",
+  decimalOverflow:
+    "Decimal overflow: the result has more digits than its type. Cast the operands to float64 or fewer digits",
   invalidArgument: "Invalid argument",
   dateOutOfRange: "Date out of range: the result does not fit its type",
 };

@@ -1,0 +1,82 @@
+/** Compiles typed expressions to WebAssembly over the values of a row. */
+import { unreachable } from "../../kernel/mod.ts";
+import type { ScalarFunction, TypedExpression, TypedField } from "../../plan/mod.ts";
+import { CodegenError } from "../error.ts";
+import type { ExpressionCompiler, RowScope } from "../scope.ts";
+import type { Value } from "../value.ts";
+import { compileArithmetic } from "./arithmetic.ts";
+import { compileAnd, compileNot, compileOr } from "./boolean.ts";
+import { compileCase } from "./case.ts";
+import { compileCompare } from "./compare.ts";
+import { expressionText } from "./expression_text.ts";
+import { compileFloat64Function } from "./floats.ts";
+import { compileIn } from "./in.ts";
+import { literalValue } from "./literals.ts";
+import { compileCoalesce, compileIsNan, compileIsNotNull, compileIsNull, compileNullIf } from "./nulls.ts";
+import type { CallCompiler } from "./support.ts";
+
+const CALLS: Partial<Record<ScalarFunction, CallCompiler>> = {
+  add: compileArithmetic,
+  subtract: compileArithmetic,
+  multiply: compileArithmetic,
+  divide: compileArithmetic,
+  modulo: compileArithmetic,
+  negate: compileArithmetic,
+  abs: compileArithmetic,
+  addWrapping: compileArithmetic,
+  subtractWrapping: compileArithmetic,
+  multiplyWrapping: compileArithmetic,
+  round: compileArithmetic,
+  floor: compileArithmetic,
+  ceil: compileArithmetic,
+  sqrt: compileFloat64Function,
+  pow: compileFloat64Function,
+  ln: compileFloat64Function,
+  exp: compileFloat64Function,
+  eq: compileCompare,
+  ne: compileCompare,
+  lt: compileCompare,
+  le: compileCompare,
+  gt: compileCompare,
+  ge: compileCompare,
+  and: compileAnd,
+  or: compileOr,
+  not: compileNot,
+  isNull: compileIsNull,
+  isNotNull: compileIsNotNull,
+  isNan: compileIsNan,
+  coalesce: compileCoalesce,
+  nullIf: compileNullIf,
+};
+
+/** Code for `expression` in the current row. All expressions of the value are locals or constants. */
+export const compileExpression: ExpressionCompiler = (scope: RowScope, expression: TypedExpression): Value => {
+  switch (expression.kind) {
+    case "column":
+      return scope.column(expression.name);
+    case "literal":
+      return literalValue(scope, expression.type, expression.value);
+    case "call":
+      return (CALLS[expression.fn] as CallCompiler)(scope, expression);
+    case "cast":
+      throw new CodegenError("unsupported", "cast");
+    case "case":
+      return compileCase(scope, expression);
+    case "in":
+      return compileIn(scope, expression);
+    case "field":
+      return compileField(scope, expression);
+    default:
+      return unreachable(expression);
+  }
+};
+
+/** A field of a struct column: a column of the scope named by the path, `s.field`. */
+function compileField(scope: RowScope, expression: TypedField): Value {
+  const path = expressionText(expression);
+  if (scope.has(path)) return scope.column(path);
+  throw new CodegenError(
+    "unsupported",
+    `Cannot compile ${path}: struct values are only carried through. Read the field as a column of its own at the source.`,
+  );
+}
