@@ -12,3 +12,4 @@ export {
 export { type GeneratedPipeline, generatePipeline, type PipelineSpec, type Step, type Terminal } from "./pipeline.ts";
 export type { FailureCode, FailureSite, InputColumn } from "./program.ts";
 export type { FilterStep, ProjectStep } from "./steps.ts";
+export { CodegenFailure, createHost, type Host } from "./host_functions.ts";

@@ -9,15 +9,9 @@ import {
   releaseBatch,
   type Schema,
 } from "../arrow/mod.ts";
-import {
-  type EmittedColumn,
-  type GeneratedPipeline,
-  type OutputWord,
-  outputCapacity,
-  outputRowCount,
-  outputWord,
-} from "../codegen/mod.ts";
+import { type EmittedColumn, type OutputWord, outputCapacity, outputRowCount, outputWord } from "../codegen/mod.ts";
 import { invariant } from "../kernel/mod.ts";
+import type { CodeInstance } from "./code_instance.ts";
 
 /** First guess of a string column's bytes a row; later batches take what the one before needed. */
 const HEAP_ROW_BYTES = 16;
@@ -42,22 +36,20 @@ export interface EmitOptions {
  */
 export class EmitBuffers {
   readonly #arena: Arena;
-  readonly #generated: GeneratedPipeline;
-  readonly #ctx: Address;
+  readonly #code: CodeInstance;
   readonly #options: EmitOptions;
   #columns: Buffers[] | null = null;
   #heapBytes: number[] = [];
 
-  constructor(arena: Arena, generated: GeneratedPipeline, options: EmitOptions & { readonly ctx: Address }) {
+  constructor(arena: Arena, code: CodeInstance, options: EmitOptions) {
     this.#arena = arena;
-    this.#generated = generated;
-    this.#ctx = options.ctx;
+    this.#code = code;
     this.#options = options;
-    this.#heapBytes = generated.emitted.map(() => HEAP_ROW_BYTES * options.capacityRows);
+    this.#heapBytes = code.generated.emitted.map(() => HEAP_ROW_BYTES * options.capacityRows);
   }
 
   get rowCount(): number {
-    return this.#columns === null ? 0 : this.#word(outputRowCount);
+    return this.#columns === null ? 0 : this.#code.word(outputRowCount);
   }
 
   /** Makes sure that generated code finds buffers. */
@@ -66,21 +58,21 @@ export class EmitBuffers {
     const rows = this.#options.capacityRows;
     const columns: Buffers[] = [];
     this.#columns = columns;
-    this.#generated.emitted.forEach((plan, index) => {
+    this.#code.generated.emitted.forEach((plan, index) => {
       const buffers: Buffers = { plan, validity: 0, offsets: 0, data: 0 };
       columns.push(buffers);
       this.#allocateColumn(buffers, { index, rows });
     });
-    this.#setWord(outputRowCount, 0);
-    this.#setWord(outputCapacity, rows);
+    this.#code.trySetWord(outputRowCount, 0);
+    this.#code.trySetWord(outputCapacity, rows);
   }
 
   /** Host function `reserveHeap`: grows the string heap of an output column to at least `bytes`. */
   reserveHeap(index: number, bytes: number): void {
     const buffers = this.#columns?.[index];
     invariant(buffers !== undefined, "reserveHeap without buffers");
-    const used = this.#word(outputWord(index, "heapUsed"));
-    const capacity = Math.max(bytes, 2 * this.#word(outputWord(index, "heapCapacity")));
+    const used = this.#code.word(outputWord(index, "heapUsed"));
+    const capacity = Math.max(bytes, 2 * this.#code.word(outputWord(index, "heapCapacity")));
     const data = this.#arena.allocate(capacity, this.#options.owner);
     this.#arena.u8.copyWithin(data, buffers.data, buffers.data + used);
     this.#arena.release(buffers.data);
@@ -152,8 +144,8 @@ export class EmitBuffers {
       };
     }
     if (plan.kind === "carried") return this.#gather(buffers, { inputColumn: plan.inputColumn, rows, input, blocks });
-    const nullCount = plan.nullable ? this.#word(outputWord(index, "nulls")) : 0;
-    if (plan.kind === "bytes") this.#heapBytes[index] = this.#word(outputWord(index, "heapUsed")) + 64;
+    const nullCount = plan.nullable ? this.#code.word(outputWord(index, "nulls")) : 0;
+    if (plan.kind === "bytes") this.#heapBytes[index] = this.#code.word(outputWord(index, "heapUsed")) + 64;
     const kept = nullCount > 0 ? buffers.validity : 0;
     if (kept === 0 && buffers.validity !== 0) this.#arena.release(buffers.validity);
     blocks.push(...[kept, buffers.offsets, buffers.data].filter((address) => address !== 0));
@@ -196,19 +188,8 @@ export class EmitBuffers {
     for (const address of addresses) if (address !== 0) this.#arena.release(address);
   }
 
-  #word(name: string): number {
-    const offset = this.#generated.context.find(name);
-    invariant(offset !== undefined, `no context word ${name}`);
-    return this.#arena.u32[(this.#ctx + offset) >>> 2] ?? 0;
-  }
-
   #set(index: number, word: OutputWord, value: number): void {
-    this.#setWord(outputWord(index, word), value);
-  }
-
-  #setWord(name: string, value: number): void {
-    const offset = this.#generated.context.find(name);
-    if (offset !== undefined) this.#arena.u32[(this.#ctx + offset) >>> 2] = value;
+    this.#code.trySetWord(outputWord(index, word), value);
   }
 }
 

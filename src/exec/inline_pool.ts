@@ -1,7 +1,6 @@
 import type { Arena } from "../arrow/mod.ts";
 import type { Tools } from "../connectors/mod.ts";
-import type { OperatorId } from "../plan/mod.ts";
-import type { UserFunction } from "../plan/mod.ts";
+import type { OperatorId, UserFunction } from "../plan/mod.ts";
 import { ControlBlock } from "./control.ts";
 import type { TaskOutput, WorkerRequest } from "./messages.ts";
 import type { Pool } from "./pool.ts";

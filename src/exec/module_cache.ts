@@ -1,4 +1,4 @@
-import type { Arena, Batch } from "../arrow/mod.ts";
+import type { Batch } from "../arrow/mod.ts";
 import { valueType } from "../arrow/mod.ts";
 import { type GeneratedPipeline, generatePipeline, type InputColumn, type PipelineSpec } from "../codegen/mod.ts";
 
@@ -43,14 +43,4 @@ export class ModuleCache {
     this.#modules.set(signature, compiled);
     return compiled;
   }
-}
-
-export function instantiate(
-  compiled: CompiledPipeline,
-  arena: Arena,
-  imports: Record<string, WebAssembly.ImportValue>,
-): (ctx: number, start: number, end: number) => void {
-  const instance = new WebAssembly.Instance(compiled.module, { env: { memory: arena.memory, ...imports } });
-  // The generated module always exports `run` with this signature.
-  return instance.exports["run"] as (ctx: number, start: number, end: number) => void;
 }

@@ -92,7 +92,10 @@ export class PlanWalk {
       const table = String(node.source.options["table"]);
       const batches = driver.options.tables.get(table);
       invariant(batches !== undefined, `there is no table ${table} in memory`);
-      return this.#openBatches({ batches: batches.map((batch) => selectColumns(batch, columns)), release: () => {} }, node);
+      return this.#openBatches(
+        { batches: batches.map((batch) => selectColumns(batch, columns)), release: () => {} },
+        node,
+      );
     }
     const request: SourceRequest = { columns, predicate: node.predicate, rowLimit: node.rowLimit };
     const source = async () => {

@@ -6,6 +6,7 @@ import { sourceOf } from "../connectors/mod.ts";
 import { unreachable } from "../kernel/mod.ts";
 import { CodeStage } from "./code_stage.ts";
 import { ControlBlock } from "./control.ts";
+import { memoryFailure } from "./failure.ts";
 import type {
   BatchesSource,
   PhaseRequest,
@@ -27,6 +28,14 @@ const TASK_ROW_BITS = 36n;
 const ORDINAL_BITS = 57n;
 
 export async function carryOut(worker: WorkerContext, request: WorkerRequest): Promise<unknown> {
+  try {
+    return await dispatch(worker, request);
+  } catch (error) {
+    throw memoryFailure(error, 0);
+  }
+}
+
+async function dispatch(worker: WorkerContext, request: WorkerRequest): Promise<unknown> {
   switch (request.kind) {
     case "pipeline":
       return await runPipeline(worker, request);

@@ -1,15 +1,16 @@
-import type { Address, Batch } from "../arrow/mod.ts";
-import type { ContextLayout, GeneratedPipeline, Terminal } from "../codegen/mod.ts";
+import type { Batch } from "../arrow/mod.ts";
+import type { Terminal } from "../codegen/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import { AggregateState } from "./aggregate/mod.ts";
+import type { CodeInstance } from "./code_instance.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** What a terminal other than emit keeps in a worker: its tables and buffers, used by generated code. */
 export interface TerminalState {
   /** Host functions that the terminal's generated code imports from "env". */
-  imports(): Record<string, WebAssembly.ImportValue>;
-  /** A module that works on this state was made: fill its words in the context block at `ctx`. */
-  bind(module: { readonly generated: GeneratedPipeline; readonly context: ContextLayout; readonly ctx: Address }): void;
+  imports(): WebAssembly.ModuleImports;
+  /** A module that works on this state was made: set its context words. */
+  bind(code: CodeInstance): void;
   /** Called before generated code sees rows of another batch than before. */
   beforeBatch?(batch: Batch): void;
   /** Called after each run: words of the context block may be read back. */

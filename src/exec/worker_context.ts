@@ -1,7 +1,6 @@
 import type { Address, Arena } from "../arrow/mod.ts";
 import type { Tools } from "../connectors/mod.ts";
-import type { OperatorId } from "../plan/mod.ts";
-import type { UserFunction } from "../plan/mod.ts";
+import type { OperatorId, UserFunction } from "../plan/mod.ts";
 import type { TaskOutput } from "./messages.ts";
 import type { TerminalState } from "./terminal_state.ts";
 
