@@ -1,8 +1,8 @@
 /** Entry of a worker thread: carries out the requests of its pool, one after the other. */
 import { Arena } from "../arrow/mod.ts";
 import { ControlBlock, carryOut, type WorkerContext } from "../exec/mod.ts";
-import { compression } from "./compression.ts";
-import { disk } from "./disk.ts";
+import { nodeCompression } from "./compression.ts";
+import { nodeDisk } from "./disk.ts";
 import { serializeError } from "./error_transfer.ts";
 import { userFunctionsOfBundle } from "./job_module.ts";
 import { workerPort } from "./worker_host.ts";
@@ -25,7 +25,7 @@ async function context(): Promise<WorkerContext> {
 
 const base: Omit<WorkerContext, "userFunctions"> = {
   arena,
-  tools: { disk, compression },
+  tools: { disk: nodeDisk(), compression: nodeCompression() },
   index: setup.index,
   states: new Map(),
   output: (output) => post({ kind: "output", id: currentRequest, output }),
