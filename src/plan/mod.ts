@@ -8,5 +8,5 @@ export * from "./logical.ts";
 export type * from "./node.ts";
 export { connectorText } from "./operator_text.ts";
 export { printExpression } from "./print.ts";
-export { nearestName } from "./suggest.ts";
+export { columnsHint as columnsHintText, nearestName } from "./suggest.ts";
 export type * from "./typed.ts";

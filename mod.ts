@@ -1,0 +1,58 @@
+/**
+ * The library: `import { col, count, dataflow, Stream } from "sage"`.
+ *
+ * A job file default-exports `dataflow(name, () => Stream…)`; a program may also run streams by itself with `collect()`
+ * and `for await`.
+ */
+export type { Cell, DataType, Field, Schema } from "./src/arrow/mod.ts";
+export { SageError } from "./src/kernel/mod.ts";
+export { PlanError, type PlanErrorCode } from "./src/plan/mod.ts";
+export {
+  type AnyExpr,
+  type ArrowWriteOptions,
+  avg,
+  type BadRowPolicy,
+  type BatchColumns,
+  type BatchTable,
+  type BatchVector,
+  type ColumnGenerator,
+  type Columns,
+  type CsvReadOptions,
+  type CsvWriteOptions,
+  coalesce,
+  col,
+  concat,
+  count,
+  countDistinct,
+  Dataflow,
+  dataflow,
+  Expr,
+  type ExpressionInput,
+  first,
+  type GenerateOptions,
+  GroupedStream,
+  type JoinOptions,
+  type JsonReadOptions,
+  type JsonWriteOptions,
+  last,
+  lit,
+  max,
+  min,
+  type Operand,
+  type OrderInput,
+  type ParquetCodec,
+  type ParquetWriteOptions,
+  quantile,
+  type RowInput,
+  type RowOf,
+  type RunOptions,
+  type RunSummary,
+  type SchemaInput,
+  Sink,
+  Stream,
+  stddev,
+  sum,
+  type TypeText,
+  variance,
+  when,
+} from "./src/stream/mod.ts";

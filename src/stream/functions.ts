@@ -1,0 +1,133 @@
+import { type AggregateFunction, type Expression, expr } from "../plan/mod.ts";
+import { type AnyExpr, type ColumnsOf, Expr, type Operand, operand } from "./expr.ts";
+import { resolve } from "./resolve.ts";
+import type { Open, SumOf } from "./types.ts";
+
+/** The column of that name. */
+export function col<N extends string>(name: N): Expr<Open, N, N> {
+  return new Expr(expr.column(name));
+}
+
+type LiteralCell<V> = V extends Date ? bigint : V;
+
+/** A constant. A Date is an instant, timestamp[ms]. */
+export function lit<V extends Exclude<Operand, AnyExpr>>(value: V): Expr<LiteralCell<V>, never> {
+  return new Expr(expr.literal(value));
+}
+
+/** The first that is not null. Strings are texts, not names: `coalesce(col("a"), "none")`. */
+export function coalesce<const O extends readonly Operand[]>(...operands: O): Expr<Open, ColumnsOf<O[number]>> {
+  return new Expr(expr.call("coalesce", operands.map(operand)));
+}
+
+/** Texts one after the other; null when one is. Strings are texts, not names: `concat(col("a"), "-", col("b"))`. */
+export function concat<const O extends readonly Operand[]>(...operands: O): Expr<string | null, ColumnsOf<O[number]>> {
+  return new Expr(expr.call("concat", operands.map(operand)));
+}
+
+interface Branch {
+  readonly when: Expression;
+  readonly then: Expression;
+}
+
+/** A case without `otherwise`: null where no condition is true. Takes further branches. */
+export class CaseExpr<C extends string> extends Expr<Open, C> {
+  readonly #branches: readonly Branch[];
+
+  constructor(branches: readonly Branch[]) {
+    super(expr.caseOf(branches, null));
+    this.#branches = branches;
+  }
+
+  when<O extends AnyExpr>(condition: O): When<C | ColumnsOf<O>> {
+    return new When(this.#branches, condition.expression);
+  }
+
+  otherwise<O extends Operand>(value: O): Expr<Open, C | ColumnsOf<O>> {
+    return new Expr(expr.caseOf(this.#branches, operand(value)));
+  }
+}
+
+/** `when(condition)` waits for its `.then(value)`. */
+export class When<C extends string> {
+  readonly #branches: readonly Branch[];
+  readonly #condition: Expression;
+
+  constructor(branches: readonly Branch[], condition: Expression) {
+    this.#branches = branches;
+    this.#condition = condition;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: the word that users of SQL expect; never awaited
+  then<O extends Operand>(value: O): CaseExpr<C | ColumnsOf<O>> {
+    return new CaseExpr([...this.#branches, { when: this.#condition, then: operand(value) }]);
+  }
+}
+
+/** `when(col("a").gt(0)).then("up").when(…).then(…).otherwise("down")`. */
+export function when<O extends AnyExpr>(condition: O): When<ColumnsOf<O>> {
+  return new When([], condition.expression);
+}
+
+/** What an aggregate takes: a column's name, an expression, or a callback over the columns. */
+export type AggregateInput = string | AnyExpr | ((columns: Open) => AnyExpr);
+
+type Mentioned<I> = I extends string ? I : I extends AnyExpr ? ColumnsOf<I> : never;
+
+type Cell<I> = I extends Expr<infer T, string, string> ? T : Open;
+
+function aggregateOf<T, C extends string>(fn: AggregateFunction, input: AggregateInput): Expr<T, C> {
+  return new Expr(expr.aggregate(fn, resolve(input, fn)));
+}
+
+/** Without argument the rows, else the values that are not null. int64. */
+export function count<I extends AggregateInput = never>(input?: I): Expr<bigint, Mentioned<I>> {
+  return input === undefined ? new Expr(expr.aggregate("count", null)) : aggregateOf("count", input);
+}
+
+/** Different values that are not null. int64. */
+export function countDistinct<const I extends AggregateInput>(input: I): Expr<bigint, Mentioned<I>> {
+  return aggregateOf("countDistinct", input);
+}
+
+/** int64 of integers (overflow is an error), decimal(38, s) of decimals, float64 of floats; null for no values. */
+export function sum<const I extends AggregateInput>(input: I): Expr<SumOf<Cell<I>>, Mentioned<I>> {
+  return aggregateOf("sum", input);
+}
+
+/** float64; null for no values. */
+export function avg<const I extends AggregateInput>(input: I): Expr<number | null, Mentioned<I>> {
+  return aggregateOf("avg", input);
+}
+
+export function min<const I extends AggregateInput>(input: I): Expr<Cell<I> | null, Mentioned<I>> {
+  return aggregateOf("min", input);
+}
+
+export function max<const I extends AggregateInput>(input: I): Expr<Cell<I> | null, Mentioned<I>> {
+  return aggregateOf("max", input);
+}
+
+/** Of the first row in the order of the source; may be null. */
+export function first<const I extends AggregateInput>(input: I): Expr<Cell<I> | null, Mentioned<I>> {
+  return aggregateOf("first", input);
+}
+
+export function last<const I extends AggregateInput>(input: I): Expr<Cell<I> | null, Mentioned<I>> {
+  return aggregateOf("last", input);
+}
+
+/** Of a sample (n − 1); null for fewer than two values. */
+export function variance<const I extends AggregateInput>(input: I): Expr<number | null, Mentioned<I>> {
+  return aggregateOf("variance", input);
+}
+
+/** Square root of `variance`. */
+export function stddev<const I extends AggregateInput>(input: I): Expr<number | null, Mentioned<I>> {
+  return aggregateOf("stddev", input);
+}
+
+/** `share` 0 … 1, linear between neighbours: `quantile("delay", 0.5)` is the median. float64. */
+export function quantile<const I extends AggregateInput>(input: I, share: number): Expr<number | null, Mentioned<I>> {
+  return new Expr(expr.aggregate("quantile", resolve(input, "quantile"), share));
+}
