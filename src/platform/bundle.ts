@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { SageError } from "../kernel/mod.ts";
 import { JobError } from "./job_error.ts";
 import { installLibrary, libraryShim } from "./library.ts";
 import { SourceMap } from "./source_map.ts";
@@ -35,6 +36,8 @@ export interface BundledJob {
   readonly sourceMap: SourceMap;
   /** Imports the bundle in this thread. @throws {JobError} when the job throws or exports nothing as default. */
   load(): Promise<unknown>;
+  /** Calls code of the job. @throws {JobError} with the user's line for whatever the code threw */
+  guard<T>(call: () => T): T;
   dispose(): void;
 }
 
@@ -82,7 +85,14 @@ function place(path: string, output: BundlerOutput): BundledJob {
     process.off("exit", remove);
     remove();
   };
-  return { url, hash, path, sourceMap, load: () => load(path, url, sourceMap), dispose };
+  const guard = <T>(call: () => T): T => {
+    try {
+      return call();
+    } catch (error) {
+      throw threwWhileLoading(error, sourceMap);
+    }
+  };
+  return { url, hash, path, sourceMap, load: () => load(path, url, sourceMap), guard, dispose };
 }
 
 async function load(path: string, url: string, sourceMap: SourceMap): Promise<unknown> {
@@ -102,8 +112,11 @@ async function load(path: string, url: string, sourceMap: SourceMap): Promise<un
 }
 
 /** What the user's own code threw, with the line that threw it. */
-export function threwWhileLoading(error: unknown, sourceMap: SourceMap): JobError {
+function threwWhileLoading(error: unknown, sourceMap: SourceMap): JobError {
   if (error instanceof JobError) return error;
+  if (error instanceof SageError) {
+    return new JobError("threw", error.message, { cause: error, location: sourceMap.locate(error.stack ?? "") });
+  }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const location = error instanceof Error ? sourceMap.locate(error.stack ?? "") : null;
   return new JobError("threw", `The job threw while it was built: ${message}`, { cause: error, location });

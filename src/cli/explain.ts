@@ -1,0 +1,26 @@
+import { ClosedOutputError, createEngine, type Terminal } from "../platform/mod.ts";
+import { EXIT } from "./error.ts";
+import { reportFailure } from "./failure.ts";
+import { openJob } from "./job.ts";
+import type { ParsedCommand } from "./parse.ts";
+
+/** `sage explain`: plans to stdout. Gives the exit code. */
+export async function explain(terminal: Terminal, { positionals, flags }: ParsedCommand): Promise<number> {
+  terminal.redirectConsole();
+  const job = await openJob(positionals[0] ?? "");
+  try {
+    const engine = await createEngine({ bundleUrl: job.bundle.url, workers: 1 });
+    try {
+      const text = await engine.explain(job.plan, { wasm: flags.has("wasm") });
+      await terminal.out.write(text.endsWith("\n") ? text : `${text}\n`);
+      return EXIT.ok;
+    } finally {
+      await engine.close();
+    }
+  } catch (error) {
+    if (error instanceof ClosedOutputError) return EXIT.ok;
+    return await reportFailure(terminal, error, job.bundle.sourceMap);
+  } finally {
+    job.bundle.dispose();
+  }
+}

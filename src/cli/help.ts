@@ -1,0 +1,67 @@
+import { COMMANDS, type CommandSpec } from "./commands.ts";
+import type { Paint } from "./paint.ts";
+
+const COLUMN_GAP = 2;
+
+/** What `sage help` prints. */
+export function generalHelp(version: string, paint: Paint): string {
+  const commands = COMMANDS.map((command): [string, string] => [usageOf(command), command.summary]);
+  return [
+    `${paint.bold("sage")} ${version}: runs dataflows over Parquet, CSV, JSON and Arrow on all cores.`,
+    section("Commands", aligned(commands, paint), paint),
+    section(
+      "Options",
+      aligned(
+        [
+          ["-h, --help", "Show help"],
+          ["-v, --version", "Show the version"],
+        ],
+        paint,
+      ),
+      paint,
+    ),
+    section(
+      "First steps",
+      aligned(
+        [
+          ["sage init demo", "write a first job"],
+          ["cd demo && sage run job.ts", "run it"],
+        ],
+        paint,
+      ),
+      paint,
+    ),
+    "\nMore on a command: sage help <command>\n",
+  ].join("\n");
+}
+
+/** What `sage help <command>` prints. */
+export function commandHelp(command: CommandSpec, paint: Paint): string {
+  const options = command.options.map((option): [string, string] => [
+    `--${option.name}${option.value === null ? "" : ` ${option.value}`}`,
+    option.description,
+  ]);
+  const parts = [`${paint.bold(`sage ${command.name}`)}: ${command.summary}.`];
+  parts.push(section("Usage", `  sage ${usageOf(command)}${options.length > 0 ? " [options]" : ""}`, paint));
+  const positionals = command.positionals.map((item): [string, string] => [`<${item.name}>`, item.description]);
+  parts.push(section("Arguments", aligned(positionals, paint), paint));
+  if (options.length > 0) parts.push(section("Options", aligned(options, paint), paint));
+  const examples = command.examples.map((example): [string, string] => [example.line, example.meaning]);
+  parts.push(section("Examples", aligned(examples, paint), paint));
+  if (command.notes.length > 0) parts.push(`\n${command.notes.join("\n")}`);
+  return `${parts.join("\n")}\n`;
+}
+
+function usageOf(command: CommandSpec): string {
+  const positionals = command.positionals.map((item) => (item.isRequired ? ` <${item.name}>` : ` [${item.name}]`));
+  return `${command.name}${positionals.join("")}`;
+}
+
+function section(title: string, body: string, paint: Paint): string {
+  return `\n${paint.bold(title)}\n${body}`;
+}
+
+function aligned(rows: readonly (readonly [string, string])[], paint: Paint): string {
+  const width = Math.max(...rows.map(([left]) => left.length)) + COLUMN_GAP;
+  return rows.map(([left, right]) => `  ${paint.cyan(left)}${" ".repeat(width - left.length)}${right}`).join("\n");
+}

@@ -1,0 +1,52 @@
+import packageData from "../../package.json" with { type: "json" };
+import { unreachable } from "../kernel/mod.ts";
+import { ClosedOutputError, type Terminal, terminal } from "../platform/mod.ts";
+import { EXIT } from "./error.ts";
+import { type ParsedCommand, parse } from "./parse.ts";
+
+/** The executable: reads the command line, carries it out and ends the process with its exit code. */
+export async function main(): Promise<never> {
+  terminal.exit(await runCommand(terminal));
+}
+
+/** Nothing heavy is loaded before the command is known. */
+async function runCommand(on: Terminal): Promise<number> {
+  try {
+    const parsed = await parse(on.args);
+    switch (parsed.kind) {
+      case "version":
+        await on.out.write(`sage ${packageData.version}\n`);
+        return EXIT.ok;
+      case "help": {
+        const { commandHelp, generalHelp } = await import("./help.ts");
+        const paint = (await import("./paint.ts")).paintFor(on.out);
+        const { command } = parsed;
+        await on.out.write(command === null ? generalHelp(packageData.version, paint) : commandHelp(command, paint));
+        return EXIT.ok;
+      }
+      case "command":
+        return await dispatch(on, parsed.parsed);
+      default:
+        return unreachable(parsed);
+    }
+  } catch (error) {
+    if (error instanceof ClosedOutputError) return EXIT.ok;
+    return (await import("./failure.ts")).reportFailure(on, error, null);
+  }
+}
+
+async function dispatch(on: Terminal, parsed: ParsedCommand): Promise<number> {
+  const { name } = parsed.command;
+  switch (name) {
+    case "run":
+      return (await import("./run.ts")).run(on, parsed);
+    case "explain":
+      return (await import("./explain.ts")).explain(on, parsed);
+    case "init":
+      return (await import("./init.ts")).init(on, parsed);
+    case "help":
+      return EXIT.ok; // the parser has answered it
+    default:
+      return unreachable(name);
+  }
+}

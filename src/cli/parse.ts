@@ -1,0 +1,114 @@
+import { COMMANDS, type CommandSpec, findCommand, type OptionName, type OptionSpec } from "./commands.ts";
+import { UsageError } from "./error.ts";
+
+export interface ParsedCommand {
+  readonly command: CommandSpec;
+  readonly positionals: readonly string[];
+  /** Text as typed; never turned into a number here, so that a file named 007 keeps its name. */
+  readonly values: ReadonlyMap<OptionName, string>;
+  readonly flags: ReadonlySet<OptionName>;
+}
+
+export type Parsed =
+  | { readonly kind: "version" }
+  | { readonly kind: "help"; readonly command: CommandSpec | null }
+  | { readonly kind: "command"; readonly parsed: ParsedCommand };
+
+/** @throws {UsageError} that says what was not understood and, where one is near, what was probably meant */
+export async function parse(args: readonly string[]): Promise<Parsed> {
+  const [first, ...rest] = args;
+  if (first === undefined || first === "--help" || first === "-h") return { kind: "help", command: null };
+  if (first === "--version" || first === "-v" || first === "-V") return { kind: "version" };
+  const command = findCommand(first);
+  if (command === null) throw await unknownCommand(first);
+  const parsed = await parseArguments(command, rest);
+  if (parsed === "help") return { kind: "help", command };
+  checkPositionals(parsed);
+  if (command.name === "help") return helpFor(parsed.positionals[0]);
+  return { kind: "command", parsed };
+}
+
+async function helpFor(name: string | undefined): Promise<Parsed> {
+  if (name === undefined) return { kind: "help", command: null };
+  const command = findCommand(name);
+  if (command === null) throw await unknownCommand(name);
+  return { kind: "help", command };
+}
+
+async function parseArguments(command: CommandSpec, args: readonly string[]): Promise<ParsedCommand | "help"> {
+  const positionals: string[] = [];
+  const values = new Map<OptionName, string>();
+  const flags = new Set<OptionName>();
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index] ?? "";
+    if (arg === "--") {
+      positionals.push(...args.slice(index + 1));
+      break;
+    }
+    if (arg === "--help" || arg === "-h") return "help";
+    if (!arg.startsWith("-") || arg === "-") {
+      positionals.push(arg);
+      continue;
+    }
+    const [name, inline] = splitOption(arg);
+    const option = await findOption(command, name);
+    if (option.value === null) {
+      if (inline !== null) throw new UsageError(`Option --${option.name} takes no value.`, { command: command.name });
+      flags.add(option.name);
+    } else {
+      if (values.has(option.name))
+        throw new UsageError(`Option --${option.name} is given twice.`, { command: command.name });
+      values.set(option.name, inline ?? valueAfter(command, option, args[++index]));
+    }
+  }
+  return { command, positionals, values, flags };
+}
+
+function splitOption(arg: string): [name: string, value: string | null] {
+  const at = arg.indexOf("=");
+  return at < 0 ? [arg, null] : [arg.slice(0, at), arg.slice(at + 1)];
+}
+
+function valueAfter(command: CommandSpec, option: OptionSpec, next: string | undefined): string {
+  if (next === undefined || next.startsWith("--")) {
+    throw new UsageError(`Option --${option.name} needs a value: --${option.name} ${option.value}`, {
+      command: command.name,
+    });
+  }
+  return next;
+}
+
+async function findOption(command: CommandSpec, typed: string): Promise<OptionSpec> {
+  const option = command.options.find((candidate) => `--${candidate.name}` === typed);
+  if (option) return option;
+  const near = await nearest(
+    typed.replace(/^-+/, ""),
+    command.options.map((candidate) => candidate.name),
+  );
+  const hint = near === null ? "" : ` Did you mean --${near}?`;
+  throw new UsageError(`sage ${command.name} has no option ${typed}.${hint}`, { command: command.name });
+}
+
+async function unknownCommand(name: string): Promise<UsageError> {
+  if (name.startsWith("-")) return new UsageError(`sage has no option ${name}.`);
+  if (/\.[cm]?[jt]s$/.test(name)) return new UsageError(`sage has no command ${name}. To run a job: sage run ${name}`);
+  const near = await nearest(
+    name,
+    COMMANDS.map((command) => command.name),
+  );
+  return new UsageError(`sage has no command ${name}.${near === null ? "" : ` Did you mean: sage ${near}`}`);
+}
+
+async function nearest(typed: string, names: readonly string[]): Promise<string | null> {
+  const { nearestName } = await import("../plan/mod.ts");
+  return nearestName(typed, names);
+}
+
+function checkPositionals({ command, positionals }: ParsedCommand): void {
+  const missing = command.positionals.slice(positionals.length).find((positional) => positional.isRequired);
+  if (missing) throw new UsageError(`sage ${command.name} needs <${missing.name}>.`, { command: command.name });
+  const extra = positionals[command.positionals.length];
+  if (extra !== undefined) {
+    throw new UsageError(`sage ${command.name} does not take ${JSON.stringify(extra)}.`, { command: command.name });
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * What commands use of the platform. Heavy parts are loaded when first called, so that `sage --version` is instant.
+ */
+import type { AssetName } from "./assets.ts";
+import type { BundledJob } from "./bundle.ts";
+import type { Engine, EngineOptions } from "./engine.ts";
+
+export type { AssetName } from "./assets.ts";
+export type { BundledJob } from "./bundle.ts";
+export type { Engine, EngineOptions, Progress, RootResult, Run, RunStats } from "./engine.ts";
+export { excerpt, JobError, type JobErrorCode, type SourceLocation } from "./job_error.ts";
+export { fileBytes, makeDirectory, type OutputFile, openOutputFile, writeNewFile } from "./output_file.ts";
+export type { SourceMap } from "./source_map.ts";
+export { ClosedOutputError, type Output, type Terminal, terminal } from "./terminal.ts";
+
+/** @see bundle.ts */
+export async function bundleJob(file: string): Promise<BundledJob> {
+  return (await import("./bundle.ts")).bundleJob(file);
+}
+
+/** @see engine.ts */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  return new (await import("./engine.ts")).Engine(options);
+}
+
+/** @see assets.ts */
+export async function loadAsset(name: AssetName): Promise<Uint8Array<ArrayBuffer>> {
+  return (await import("./assets.ts")).loadAsset(name);
+}
