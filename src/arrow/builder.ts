@@ -1,6 +1,6 @@
 import { invariant } from "../kernel/mod.ts";
 import type { Address, Arena, OwnerId } from "./arena.ts";
-import { type CellInput, isDateLike, wrongValue } from "./cell.ts";
+import { type CellInput, isDateLike, keyOf, wrongValue } from "./cell.ts";
 import type { Batch, Column } from "./column.ts";
 import { type ColumnBase, ColumnBuilder } from "./column_builder.ts";
 import { ArrowError } from "./error.ts";
@@ -213,14 +213,6 @@ class StructBuilder extends ColumnBuilder {
   protected override freeBuffers(): void {
     for (const child of this.children) child.abort();
   }
-}
-
-/** Distinct values are found by a key: the value itself where `Map` tells values apart, else a text of it. */
-function keyOf(value: NonNullable<CellInput>): unknown {
-  if (typeof value !== "object") return typeof value === "bigint" ? `${value}` : Object.is(value, -0) ? "-0" : value;
-  if (isDateLike(value)) return value.getTime();
-  if (value instanceof Uint8Array) return value.join();
-  return JSON.stringify(value, (_name, v: unknown) => (typeof v === "bigint" ? `${v}n` : v));
 }
 
 class DictionaryBuilder extends ColumnBuilder {

@@ -104,3 +104,22 @@ export function showValue(value: unknown): string {
 export function wrongValue(where: string, value: unknown, expected: string): ArrowError {
   return new ArrowError("type", `${where}: expected ${expected}, got ${showValue(value)}.`);
 }
+
+function innerKey(_name: string, value: unknown): unknown {
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))) {
+    return { float: Object.is(value, -0) ? "-0" : String(value) };
+  }
+  return value;
+}
+
+/** Something that is the same for two values of one type exactly when they are equal, for `Map` and `===`. NaN equals NaN. */
+export function keyOf(value: NonNullable<CellInput>): unknown {
+  if (typeof value === "bigint") return `${value}`;
+  if (typeof value === "number")
+    return Number.isNaN(value) || Object.is(value, -0) ? String(Object.is(value, -0) ? "-0" : value) : value;
+  if (typeof value !== "object") return value;
+  if (isDateLike(value)) return value.getTime();
+  if (value instanceof Uint8Array) return value.join();
+  return JSON.stringify(value, innerKey);
+}

@@ -94,7 +94,7 @@ function rangeValidity(arena: Arena, column: Column, options: RangeOptions): { v
 }
 
 /** Shares a dictionary when its blocks are known, else copies it. */
-function takeDictionary(arena: Arena, dictionary: Column, options: CopyOptions): Column {
+export function takeDictionary(arena: Arena, dictionary: Column, options: CopyOptions): Column {
   const { shared, blocks } = options;
   if (shared === undefined) return copyRows(arena, dictionary, { ...options, start: 0, end: dictionary.length });
   for (const address of bufferAddresses(dictionary)) {
@@ -190,6 +190,29 @@ export function gatherColumn(
     for (const block of blocks) arena.release(block);
     throw error;
   }
+}
+
+/**
+ * A column whose own rows are values of its value type, without a dictionary (nested dictionaries stay). A column that
+ * has none is returned as it is, with no blocks; otherwise the caller owns `blocks`.
+ */
+export function decodeColumn(
+  arena: Arena,
+  column: Column,
+  owner: OwnerId,
+): { readonly column: Column; readonly blocks: readonly Address[] } {
+  const { dictionary, validity, length } = column;
+  if (dictionary === null) return { column, blocks: [] };
+  const rows = new Uint32Array(length);
+  if (length > 0) rows.set(arena.u32.subarray(column.data >>> 2, (column.data >>> 2) + length));
+  if (validity !== 0) {
+    for (let i = 0; i < length; i++) {
+      if ((((arena.u8[validity + (i >>> 3)] as number) >>> (i & 7)) & 1) === 0) rows[i] = NULL_ROW;
+    }
+  }
+  const decoded = gatherColumn(arena, dictionary, { rows, owner });
+  if (column.type.kind === "dictionary") return decoded;
+  return { ...decoded, column: { ...decoded.column, type: column.type } };
 }
 
 type Gather = GatherOptions & CopyOptions;
