@@ -1,3 +1,17 @@
+export {
+  type AggregateLayout,
+  type AggregateTerminal,
+  aggregateLayout,
+  generateMerge,
+  generateOutput,
+  mergeWord,
+  outputChunkWord,
+  StateWord,
+  stateWord,
+  TableWord,
+  tableOffset,
+  ValueBlock,
+} from "./aggregate/mod.ts";
 export { COLUMN_WORDS, type ColumnWord, inputWord } from "./column_load.ts";
 export { type ContextLayout, Header } from "./context.ts";
 export {

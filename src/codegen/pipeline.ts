@@ -1,6 +1,7 @@
 import type { Schema } from "../arrow/mod.ts";
 import { unreachable } from "../kernel/mod.ts";
 import { i32 } from "../wasm/mod.ts";
+import { type AggregateTerminal, aggregateCode } from "./aggregate/mod.ts";
 import { bindInput } from "./column_load.ts";
 import { type ContextLayout, Header } from "./context.ts";
 import { type EmitTerminal, type EmittedColumn, emitCode } from "./emit.ts";
@@ -17,7 +18,7 @@ import {
 } from "./steps.ts";
 
 export type Step = FilterStep | ProjectStep;
-export type Terminal = EmitTerminal;
+export type Terminal = EmitTerminal | AggregateTerminal;
 
 /** A pipeline as data: it is posted to the workers, which generate the code for the batches they see. */
 export interface PipelineSpec {
@@ -93,7 +94,9 @@ function terminalCode(terminal: Terminal, emitted: EmittedColumn[]): TerminalCod
   switch (terminal.kind) {
     case "emit":
       return emitCode(terminal, emitted);
+    case "aggregate":
+      return aggregateCode(terminal);
     default:
-      return unreachable(terminal.kind);
+      return unreachable(terminal);
   }
 }

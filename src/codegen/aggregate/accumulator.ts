@@ -1,0 +1,26 @@
+import type { Expr, Local } from "../../wasm/mod.ts";
+import type { RowScope } from "../scope.ts";
+import type { Value } from "../value.ts";
+
+/** An entry while code for it is generated. */
+export interface EntryCode {
+  readonly scope: RowScope;
+  readonly entry: Expr<"i32">;
+  /** Address of the state block that the entry belongs to. */
+  readonly state: Local<"i32">;
+}
+
+/**
+ * What an aggregate keeps of a group, in some fields of the group's entry, which start as zeros. Aggregates that need
+ * the same share one: `sum(x)`, `avg(x)` and `count(x)` need a sum and a count.
+ */
+export interface Accumulator {
+  /** Emits what a new entry needs besides zeros. */
+  init?(code: EntryCode): void;
+  /** Emits the update by a row's value; the argument of `count()` is null. */
+  update(code: EntryCode, value: Value | null): void;
+  /** Emits the addition of what the entry at `from`, of another worker, has. */
+  merge(code: EntryCode, from: Local<"i32">): void;
+  /** Emits what is left to do after an entry of another worker was copied as it is. */
+  adopt?(code: EntryCode, from: Local<"i32">): void;
+}

@@ -1,0 +1,32 @@
+import { invariant } from "../../kernel/mod.ts";
+import type { RowScope } from "../scope.ts";
+import type { TerminalCode } from "../steps.ts";
+import { GroupCode } from "./group_code.ts";
+import { keyParts } from "./key_field.ts";
+import { aggregateLayout, keyValues } from "./layout.ts";
+import type { AggregateTerminal } from "./terminal.ts";
+
+/** For each row: find or make its group in the worker's own table, and update what is kept of it. */
+export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
+  const layout = aggregateLayout(terminal);
+  let groups: GroupCode | null = null;
+  return {
+    prologue(scope) {
+      groups = new GroupCode(scope, layout);
+    },
+    row(outer) {
+      const scope = outer.within(terminal.operator);
+      invariant(groups !== null, "rows without prologue");
+      findGroup(scope, terminal, groups);
+      for (const { argument, accumulator } of layout.accumulators) {
+        accumulator.update(groups.code(scope), argument === null ? null : scope.evaluate(argument));
+      }
+    },
+  };
+}
+
+function findGroup(scope: RowScope, terminal: AggregateTerminal, groups: GroupCode): void {
+  if (groups.table === null) return;
+  const keys = keyValues(scope, terminal).map((value) => keyParts(scope, value));
+  groups.find(scope, { keys, hash: groups.table.hash(keys) });
+}

@@ -1,0 +1,74 @@
+import { i32, i64, type Local, memory } from "../../wasm/mod.ts";
+import type { RowScope } from "../scope.ts";
+import type { EntryCode } from "./accumulator.ts";
+import type { AggregateLayout } from "./layout.ts";
+import { StateWord, stateWord } from "./memory_layout.ts";
+import { newEntry, TableCode, type TableShape, type WantedEntry } from "./table.ts";
+
+/** Code that works on the groups of one state block; made once a generated function, before its loop. */
+export class GroupCode {
+  readonly state: Local<"i32">;
+  readonly layout: AggregateLayout;
+  readonly table: TableCode | null;
+  readonly #entry: Local<"i32">;
+
+  constructor(scope: RowScope, layout: AggregateLayout) {
+    const { f } = scope;
+    this.layout = layout;
+    this.state = f.local("i32", "state");
+    this.#entry = f.local("i32", "entry");
+    f.set(this.state, scope.contextWord(stateWord));
+    if (layout.keys.length > 0) this.table = new TableCode(scope, this.#groups, this.state);
+    else {
+      this.table = null;
+      this.#openSingle(scope);
+    }
+  }
+
+  get entry(): Local<"i32"> {
+    return this.#entry;
+  }
+
+  /** Emits the search for a group; a new one gets its start values. */
+  find(scope: RowScope, key: WantedEntry): void {
+    this.table?.findOrInsert(this.#entry, key, () => this.#init(scope));
+  }
+
+  code(scope: RowScope): EntryCode {
+    return { scope, entry: this.#entry, state: this.state };
+  }
+
+  /** Emits the copy of an entry of another worker into a new group. */
+  adopt(scope: RowScope, from: Local<"i32">): void {
+    scope.f.emit(memory.copy(this.#entry, from, this.layout.entryBytes));
+    for (const { accumulator } of this.layout.accumulators) accumulator.adopt?.(this.code(scope), from);
+  }
+
+  merge(scope: RowScope, from: Local<"i32">): void {
+    for (const { accumulator } of this.layout.accumulators) accumulator.merge(this.code(scope), from);
+  }
+
+  get #groups(): TableShape {
+    return this.layout.tables[0] as TableShape;
+  }
+
+  #init(scope: RowScope): void {
+    for (const { accumulator } of this.layout.accumulators) accumulator.init?.(this.code(scope));
+  }
+
+  /** Without keys there is one entry, made by whoever comes first. */
+  #openSingle(scope: RowScope): void {
+    const { f } = scope;
+    f.set(this.#entry, i32.load(this.state, StateWord.single));
+    f.if(i32.eqz(this.#entry), () => {
+      newEntry(scope, this.#entry, { state: this.state, index: 0, entryBytes: this.layout.entryBytes });
+      f.emit(i32.store(this.state, this.#entry, StateWord.single));
+      scope.branch(() => this.#init(scope));
+    });
+  }
+}
+
+/** The upper half of a slot. */
+export function slotHash(slot: Local<"i64">) {
+  return i32.wrap_i64(i64.shr_u(slot, 32n));
+}

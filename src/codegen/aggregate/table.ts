@@ -1,0 +1,171 @@
+import { type Expr, i32, i64, kernel, type Local } from "../../wasm/mod.ts";
+import type { RowScope } from "../scope.ts";
+import { finishHash } from "./hash.ts";
+import { hashKey, type KeyField, type KeyParts, keyEquals, loadKeyParts, storeKey } from "./key_field.ts";
+import { growTable, newChunk, TableWord, tableGrown, tableOffset } from "./memory_layout.ts";
+
+export interface TableShape {
+  /** Position among the state's tables; 0 holds the groups. */
+  readonly index: number;
+  readonly keys: readonly KeyField[];
+  readonly entryBytes: number;
+}
+
+/** Moves all slots of the table at `table` into its new slot array. */
+const rehash = kernel("rehash", { params: { table: "i32" }, results: [] }, (f) => {
+  const { table } = f.params;
+  const word = (name: "slots" | "mask" | "newSlots" | "newShift" | "newMask") => {
+    const local = f.local("i32", name);
+    f.set(local, i32.load(table, TableWord[name]));
+    return local;
+  };
+  const [slots, mask, newSlots, newShift, newMask] = [
+    word("slots"),
+    word("mask"),
+    word("newSlots"),
+    word("newShift"),
+    word("newMask"),
+  ];
+  const from = f.local("i32", "from");
+  const to = f.local("i32", "to");
+  const slot = f.local("i64", "slot");
+  const slotAt = (index: Expr<"i32">) => i32.add(newSlots, i32.shl(index, 3));
+  f.while(i32.le_u(from, mask), () => {
+    f.set(slot, i64.load(i32.add(slots, i32.shl(from, 3))));
+    f.if(i64.ne(slot, 0n), () => {
+      f.set(to, i32.shr_u(i32.wrap_i64(i64.shr_u(slot, 32n)), newShift));
+      f.while(i64.ne(i64.load(slotAt(to)), 0n), () => f.set(to, i32.and(i32.add(to, 1), newMask)));
+      f.emit(i64.store(slotAt(to), slot));
+    });
+    f.set(from, i32.add(from, 1));
+  });
+});
+
+export interface WantedEntry {
+  readonly keys: readonly KeyParts[];
+  readonly hash: Local<"i32">;
+  /** False when the caller fills in the keys of a new entry. */
+  readonly storesKeys?: boolean;
+}
+
+/** Code that finds and makes entries of one hash table. */
+export class TableCode {
+  readonly #scope: RowScope;
+  readonly #shape: TableShape;
+  readonly #state: Expr<"i32">;
+  readonly #slots: Local<"i32">;
+  readonly #shift: Local<"i32">;
+  readonly #mask: Local<"i32">;
+
+  /** Emits the loads of the table's words. `state` is the state block's address in a local. */
+  constructor(scope: RowScope, shape: TableShape, state: Expr<"i32">) {
+    this.#scope = scope;
+    this.#shape = shape;
+    this.#state = state;
+    this.#slots = scope.f.local("i32", "slots");
+    this.#shift = scope.f.local("i32", "shift");
+    this.#mask = scope.f.local("i32", "mask");
+    this.refresh();
+  }
+
+  refresh(): void {
+    const { f } = this.#scope;
+    f.set(this.#slots, this.#load("slots"));
+    f.set(this.#shift, this.#load("shift"));
+    f.set(this.#mask, this.#load("mask"));
+  }
+
+  /** The 32-bit hash of a key. */
+  hash(keys: readonly KeyParts[]): Local<"i32"> {
+    const { f } = this.#scope;
+    const wide = f.local("i64", "hash64");
+    const hash = f.local("i32", "hash");
+    keys.forEach((key, index) => f.set(wide, hashKey(index === 0 ? null : wide, key)));
+    f.set(hash, i32.wrap_i64(i64.shr_u(finishHash(wide), 32n)));
+    return hash;
+  }
+
+  keysOf(entry: Expr<"i32">): KeyParts[] {
+    return this.#shape.keys.map((field) => loadKeyParts(this.#scope, entry, field));
+  }
+
+  /** Emits the search for `keys` with their `hash`; a new entry gets its keys and then `onNew`'s code. */
+  findOrInsert(entry: Local<"i32">, wanted: WantedEntry, onNew: (entry: Local<"i32">) => void): void {
+    const { f } = this.#scope;
+    const index = f.local("i32", "index");
+    const slot = f.local("i64", "slot");
+    const at = f.local("i32", "slotAt");
+    const home = () => f.set(index, i32.shr_u(wanted.hash, this.#shift));
+    home();
+    f.block((found) => {
+      f.loop((probe) => {
+        f.set(at, i32.add(this.#slots, i32.shl(index, 3)));
+        f.set(slot, i64.load(at));
+        f.set(entry, i32.wrap_i64(slot));
+        f.if(i32.eqz(entry), () => {
+          this.#growIfFull(() => {
+            home();
+            f.br(probe);
+          });
+          this.#insert(entry, { ...wanted, at });
+          this.#scope.branch(() => onNew(entry));
+          f.br(found);
+        });
+        f.if(i32.eq(i32.wrap_i64(i64.shr_u(slot, 32n)), wanted.hash), () => {
+          f.brIf(found, this.#equal(entry, wanted.keys));
+        });
+        f.set(index, i32.and(i32.add(index, 1), this.#mask));
+        f.br(probe);
+      }, "probe");
+    }, "found");
+  }
+
+  #equal(entry: Expr<"i32">, keys: readonly KeyParts[]): Expr<"i32"> {
+    const equal = this.#shape.keys.map((field, i) => keyEquals(entry, field, keys[i] as KeyParts));
+    return equal.reduce((a, b) => i32.and(a, b));
+  }
+
+  #growIfFull(retry: () => void): void {
+    const { f } = this.#scope;
+    const { index } = this.#shape;
+    f.if(i32.ge_u(this.#load("count"), this.#load("limit")), () => {
+      f.emit(growTable.call(index));
+      f.emit(rehash.call(i32.add(this.#state, tableOffset(index))));
+      f.emit(tableGrown.call(index));
+      this.refresh();
+      retry();
+    });
+  }
+
+  #insert(entry: Local<"i32">, key: WantedEntry & { readonly at: Local<"i32"> }): void {
+    const { f } = this.#scope;
+    const { entryBytes, keys } = this.#shape;
+    newEntry(this.#scope, entry, { state: this.#state, index: this.#shape.index, entryBytes });
+    f.emit(i32.store(key.at, entry));
+    f.emit(i32.store(key.at, key.hash, 4));
+    if (key.storesKeys === false) return;
+    keys.forEach((field, i) => storeKey(this.#scope, { entry, field, state: this.#state }, key.keys[i] as KeyParts));
+  }
+
+  #load(word: keyof typeof TableWord): Expr<"i32"> {
+    return i32.load(this.#state, tableOffset(this.#shape.index) + TableWord[word]);
+  }
+}
+
+/** Emits the making of a zeroed entry that is in no slot yet. */
+export function newEntry(
+  scope: RowScope,
+  entry: Local<"i32">,
+  options: { readonly state: Expr<"i32">; readonly index: number; readonly entryBytes: number },
+): void {
+  const { f } = scope;
+  const { state, index, entryBytes } = options;
+  const word = (name: keyof typeof TableWord) => tableOffset(index) + TableWord[name];
+  f.set(entry, i32.load(state, word("chunkNext")));
+  f.if(i32.ge_u(entry, i32.load(state, word("chunkEnd"))), () => {
+    f.emit(newChunk.call(index));
+    f.set(entry, i32.load(state, word("chunkNext")));
+  });
+  f.emit(i32.store(state, i32.add(entry, entryBytes), word("chunkNext")));
+  f.emit(i32.store(state, i32.add(i32.load(state, word("count")), 1), word("count")));
+}

@@ -1,0 +1,171 @@
+import type { Address, Arena, OwnerId } from "../../arrow/mod.ts";
+import { type AggregateLayout, StateWord, TableWord, tableOffset } from "../../codegen/mod.ts";
+import { invariant } from "../../kernel/mod.ts";
+import { quantileOf } from "./quantile.ts";
+
+const SLOTS_MIN = 1_024;
+/** Up to here tables grow fourfold, then twofold. */
+const FAST_GROWTH_SLOTS = 1 << 16;
+/** Entries a slot, before a table grows. */
+const LOAD_MAX = 0.6;
+const CHUNK_BYTES_MIN = 1 << 13;
+const CHUNK_BYTES_MAX = 1 << 20;
+
+/** Entries in the order they were made. */
+export interface EntryChunk {
+  readonly address: Address;
+  readonly entryCount: number;
+}
+
+interface Table {
+  readonly entryBytes: number;
+  readonly chunks: Address[];
+  /** Size of the newest chunk. */
+  chunkBytes: number;
+  slots: Address;
+}
+
+/**
+ * A state block and all memory behind it: slots, entries and the heap for strings and value lists. Code finds its way
+ * by addresses in the block; this is the owner. Everything is counted to the operator.
+ */
+export class GroupMemory {
+  readonly block: Address;
+  readonly #arena: Arena;
+  readonly #owner: OwnerId;
+  readonly #tables: Table[];
+  readonly #heap: Address[] = [];
+  #heapBytes = 0;
+  #disposed = false;
+
+  /** `expectedGroups`: slots are made for so many, so that the table need not grow. */
+  constructor(
+    arena: Arena,
+    layout: AggregateLayout,
+    options: { readonly owner: OwnerId; readonly expectedGroups?: number },
+  ) {
+    this.#arena = arena;
+    this.#owner = options.owner;
+    this.#tables = layout.tables.map(({ entryBytes }) => ({ entryBytes, chunks: [], chunkBytes: 0, slots: 0 }));
+    this.block = arena.allocateZeroed(tableOffset(layout.tables.length), options.owner);
+    try {
+      layout.tables.forEach((table, index) => {
+        if (table.keys.length === 0) return;
+        const expected = index === 0 ? (options.expectedGroups ?? 0) : 0;
+        let slotCount = SLOTS_MIN;
+        while (slotCount * LOAD_MAX < expected) slotCount *= 2;
+        this.#prepareSlots(index, slotCount);
+        this.#useSlots(index);
+      });
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  /** Host functions of generated code that works on this memory. */
+  imports(): WebAssembly.ModuleImports {
+    return {
+      aggregateGrow: (table: number) => this.#grow(table),
+      aggregateGrown: (table: number) => this.#useSlots(table),
+      aggregateChunk: (table: number) => this.#addChunk(table),
+      aggregateHeap: (bytes: number) => this.#addHeap(bytes >>> 0),
+      aggregateQuantile: (head: number, count: number, quantile: number) =>
+        quantileOf(this.#arena, { head: head >>> 0, count: count >>> 0, quantile }),
+    };
+  }
+
+  get groupCount(): number {
+    return this.#word(0, "count");
+  }
+
+  /** The groups' entries. */
+  chunks(): EntryChunk[] {
+    const table = this.#table(0);
+    const end = this.#word(0, "chunkNext");
+    return table.chunks.map((address, i) => {
+      const last = i === table.chunks.length - 1;
+      const bytes = last ? end - address : this.#usableBytes(address, table.entryBytes);
+      return { address, entryCount: bytes / table.entryBytes };
+    });
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const slots = this.#tables.flatMap(({ slots, chunks }) => (slots === 0 ? chunks : [slots, ...chunks]));
+    for (const address of [this.block, ...slots, ...this.#heap]) this.#arena.release(address);
+    this.#releaseNewSlots();
+  }
+
+  /** Slots that were made while growing and not yet taken over. */
+  #newSlots: Address = 0;
+
+  #releaseNewSlots(): void {
+    if (this.#newSlots !== 0) this.#arena.release(this.#newSlots);
+    this.#newSlots = 0;
+  }
+
+  #grow(table: number): void {
+    const slotCount = this.#word(table, "mask") + 1;
+    this.#prepareSlots(table, slotCount < FAST_GROWTH_SLOTS ? slotCount * 4 : slotCount * 2);
+  }
+
+  #prepareSlots(table: number, slotCount: number): void {
+    this.#newSlots = this.#arena.allocateZeroed(slotCount * 8, this.#owner);
+    this.#setWord(table, "newSlots", this.#newSlots);
+    this.#setWord(table, "newShift", Math.clz32(slotCount - 1));
+    this.#setWord(table, "newMask", slotCount - 1);
+  }
+
+  #useSlots(index: number): void {
+    const table = this.#table(index);
+    if (table.slots !== 0) this.#arena.release(table.slots);
+    table.slots = this.#newSlots;
+    this.#newSlots = 0;
+    const mask = this.#word(index, "newMask");
+    this.#setWord(index, "slots", table.slots);
+    this.#setWord(index, "shift", this.#word(index, "newShift"));
+    this.#setWord(index, "mask", mask);
+    this.#setWord(index, "limit", Math.floor((mask + 1) * LOAD_MAX));
+  }
+
+  #addChunk(index: number): void {
+    const table = this.#table(index);
+    table.chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, table.chunkBytes * 2));
+    const address = this.#arena.allocateZeroed(Math.max(table.chunkBytes, table.entryBytes), this.#owner);
+    table.chunks.push(address);
+    this.#setWord(index, "chunkNext", address);
+    this.#setWord(index, "chunkEnd", address + this.#usableBytes(address, table.entryBytes));
+  }
+
+  /** What whole entries fill of a chunk; its last 64 bytes stay free for reads past the end. */
+  #usableBytes(address: Address, entryBytes: number): number {
+    const bytes = this.#arena.blockBytes(address) - 64;
+    return bytes - (bytes % entryBytes);
+  }
+
+  #addHeap(bytes: number): void {
+    this.#heapBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, this.#heapBytes * 2));
+    const size = Math.max(this.#heapBytes, bytes);
+    const address = this.#arena.allocate(size, this.#owner);
+    this.#heap.push(address);
+    const words = this.block >>> 2;
+    this.#arena.u32[words + StateWord.heapNext / 4] = address;
+    this.#arena.u32[words + StateWord.heapEnd / 4] = address + size;
+  }
+
+  #table(index: number): Table {
+    const table = this.#tables[index];
+    invariant(table !== undefined, `no table ${index}`);
+    return table;
+  }
+
+  #word(table: number, name: keyof typeof TableWord): number {
+    return this.#arena.u32[(this.block + tableOffset(table) + TableWord[name]) >>> 2] as number;
+  }
+
+  #setWord(table: number, name: keyof typeof TableWord, value: number): void {
+    this.#arena.u32[(this.block + tableOffset(table) + TableWord[name]) >>> 2] = value;
+  }
+}

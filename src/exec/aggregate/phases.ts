@@ -1,0 +1,117 @@
+/** What workers do after all rows are in. */
+import type { Batch } from "../../arrow/mod.ts";
+import {
+  type AggregateTerminal,
+  aggregateLayout,
+  generateMerge,
+  mergeWord,
+  stateWord,
+  TableWord,
+  tableOffset,
+} from "../../codegen/mod.ts";
+import { CodeInstance } from "../code_instance.ts";
+import type { WorkerContext } from "../worker_context.ts";
+import { AggregateState, type WorkerGroups } from "./aggregate_state.ts";
+import { GroupMemory } from "./group_memory.ts";
+import { type EntryRange, writeGroups } from "./output.ts";
+
+export interface MergeArgument {
+  readonly terminal: AggregateTerminal;
+  readonly state: string;
+  readonly sources: readonly WorkerGroups[];
+  /** Tasks are parts of the hash space: 2^partBits of them. */
+  readonly partBits: number;
+  readonly batchRows: number;
+}
+
+export interface OutputArgument {
+  readonly terminal: AggregateTerminal;
+  readonly state: string;
+  /** By task. */
+  readonly tasks: readonly (readonly EntryRange[])[];
+  readonly batchRows: number;
+}
+
+/** Called on every worker when the pipelines have ended: what it has, null when it saw no rows. */
+export function closeGroups(worker: WorkerContext, argument: unknown): WorkerGroups | null {
+  const state = worker.states.get(argument as string);
+  return state instanceof AggregateState ? state.groups() : null;
+}
+
+function stateOf(worker: WorkerContext, name: string, terminal: AggregateTerminal): AggregateState {
+  const known = worker.states.get(name);
+  if (known instanceof AggregateState) return known;
+  const state = new AggregateState(worker, terminal);
+  worker.states.set(name, state);
+  return state;
+}
+
+/** Merges one part of the hash space of all workers' groups and gives its rows. */
+export function mergeGroups(worker: WorkerContext, argument: unknown, task: number): Batch[] {
+  const { terminal, state, sources, partBits, batchRows } = argument as MergeArgument;
+  const owner = terminal.operator;
+  const total = sources.reduce((sum, { groupCount }) => sum + groupCount, 0);
+  const largest = sources.reduce((max, { groupCount }) => Math.max(max, groupCount), 0);
+  const expectedGroups = Math.min(total, largest * 1.25) / 2 ** partBits;
+  const memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner, expectedGroups });
+  try {
+    runMerge(worker, { terminal, memory, sources, partBits, task });
+    const keeper = stateOf(worker, state, terminal);
+    const ranges = memory.chunks().map((chunk) => ({ ...chunk, start: 0, end: chunk.entryCount }));
+    const batches: Batch[] = [];
+    const keep = (batch: Batch) => {
+      keeper.keepOutput(batch);
+      batches.push(batch);
+    };
+    writeGroups(worker, terminal, { ranges, batchRows, imports: memory.imports(), keep });
+    return batches;
+  } finally {
+    memory.dispose();
+  }
+}
+
+function runMerge(
+  worker: WorkerContext,
+  merge: {
+    readonly terminal: AggregateTerminal;
+    readonly memory: GroupMemory;
+    readonly sources: readonly WorkerGroups[];
+    readonly partBits: number;
+    readonly task: number;
+  },
+): void {
+  const { terminal, memory, sources, partBits, task } = merge;
+  const generated = generateMerge(terminal);
+  const compiled = { generated, module: new WebAssembly.Module(generated.bytes) };
+  const code = new CodeInstance(worker, compiled, { owner: terminal.operator, imports: memory.imports() });
+  try {
+    code.setWord(stateWord, memory.block);
+    const partMask = partBits === 0 ? 0 : -1 << (32 - partBits);
+    code.trySetWord(mergeWord.partMask, partMask >>> 0);
+    code.trySetWord(mergeWord.partBits, partBits === 0 ? 0 : (task << (32 - partBits)) >>> 0);
+    // Without sources the code runs all the same: it makes the one group that exists without rows.
+    if (sources.length === 0) code.run(0, 0);
+    for (const { block } of sources) {
+      code.setWord(mergeWord.source, block);
+      const slotCount = (worker.arena.u32[(block + tableOffset(0) + TableWord.mask) >>> 2] as number) + 1;
+      const parts = 2 ** partBits;
+      const start = Math.floor((task * slotCount) / parts);
+      code.run(start, Math.max(start + 1, Math.floor(((task + 1) * slotCount) / parts)));
+    }
+  } finally {
+    code.dispose();
+  }
+}
+
+/** Gives the rows of groups that need no merging. */
+export function outputGroups(worker: WorkerContext, argument: unknown, task: number): Batch[] {
+  const { terminal, state, tasks, batchRows } = argument as OutputArgument;
+  const keeper = stateOf(worker, state, terminal);
+  const batches: Batch[] = [];
+  const keep = (batch: Batch) => {
+    keeper.keepOutput(batch);
+    batches.push(batch);
+  };
+  writeGroups(worker, terminal, { ranges: tasks[task] ?? [], batchRows, imports: keeper.imports(), keep });
+  return batches;
+}

@@ -1,0 +1,78 @@
+import { type Batch, retainBatch } from "../../arrow/mod.ts";
+import type { AggregateTerminal } from "../../codegen/mod.ts";
+import type { AggregateNode } from "../../plan/mod.ts";
+import type { Driver } from "../driver.ts";
+import type { BatchList, OpenPipeline } from "../open_pipeline.ts";
+import type { WorkerGroups } from "./aggregate_state.ts";
+import type { EntryRange } from "./output.ts";
+import type { MergeArgument, OutputArgument } from "./phases.ts";
+
+/** Groups that a merge task should have. */
+const PART_GROUPS = 16_384;
+const PART_BITS_MAX = 8;
+const OUTPUT_TASK_ROWS = 65_536;
+
+/** Runs the pipelines below an aggregation to their end and gives its rows, in no particular order. */
+export async function runAggregate(
+  driver: Driver,
+  node: AggregateNode,
+  inputs: readonly OpenPipeline[],
+): Promise<BatchList> {
+  const { id: operator, keys, aggregates, schema } = node;
+  const terminal: AggregateTerminal = { kind: "aggregate", operator, keys, aggregates, schema };
+  const state = `aggregate ${operator}`;
+  await driver.runInto(inputs, { terminal, state });
+  const closed = (await driver.each("aggregate.close", state)) as readonly (WorkerGroups | null)[];
+  const sources = closed.filter((groups) => groups !== null && groups.groupCount > 0) as WorkerGroups[];
+  const results = await resultOf(driver, { terminal, state, sources });
+  const batches = results.flat();
+  // The workers' references go with their state.
+  for (const batch of batches) retainBatch(driver.arena, batch);
+  const list = driver.own(batches);
+  await driver.each("dropState", state);
+  return list;
+}
+
+async function resultOf(
+  driver: Driver,
+  from: { readonly terminal: AggregateTerminal; readonly state: string; readonly sources: readonly WorkerGroups[] },
+): Promise<Batch[][]> {
+  const { terminal, sources } = from;
+  const { batchRows } = driver.options;
+  const grouped = terminal.keys.length > 0;
+  if (sources.length === 0 && grouped) return [];
+  if (sources.length === 1) {
+    const tasks = outputTasks(sources[0] as WorkerGroups);
+    const argument: OutputArgument = { ...from, tasks, batchRows };
+    return (await driver.phase("aggregate.output", argument, tasks.length)) as Batch[][];
+  }
+  const partBits = grouped ? partBitsFor(sources) : 0;
+  const argument: MergeArgument = { ...from, partBits, batchRows };
+  return (await driver.phase("aggregate.merge", argument, 2 ** partBits)) as Batch[][];
+}
+
+function partBitsFor(sources: readonly WorkerGroups[]): number {
+  const groups = sources.reduce((sum, { groupCount }) => sum + groupCount, 0);
+  let bits = 0;
+  while (bits < PART_BITS_MAX && groups / 2 ** bits > PART_GROUPS) bits++;
+  return bits;
+}
+
+/** Entries cut into tasks of about `OUTPUT_TASK_ROWS`. */
+function outputTasks(groups: WorkerGroups): EntryRange[][] {
+  const tasks: EntryRange[][] = [];
+  let rows = OUTPUT_TASK_ROWS;
+  for (const chunk of groups.chunks) {
+    for (let start = 0; start < chunk.entryCount; ) {
+      if (rows >= OUTPUT_TASK_ROWS) {
+        tasks.push([]);
+        rows = 0;
+      }
+      const end = Math.min(chunk.entryCount, start + OUTPUT_TASK_ROWS - rows);
+      tasks.at(-1)?.push({ ...chunk, start, end });
+      rows += end - start;
+      start = end;
+    }
+  }
+  return tasks;
+}
