@@ -1,10 +1,14 @@
 import type { ConnectorSpec } from "../plan/mod.ts";
 import type { Sink, Source } from "./contract.ts";
+import { csvSource } from "./csv/mod.ts";
 import { ConnectorError } from "./error.ts";
 import { parquetSource } from "./parquet/mod.ts";
 
 /** By `ConnectorSpec.connector`. */
-export const sources: ReadonlyMap<string, Source> = new Map([["parquet", parquetSource]]);
+export const sources: ReadonlyMap<string, Source> = new Map([
+  ["parquet", parquetSource],
+  ["csv", csvSource],
+]);
 
 export const sinks: ReadonlyMap<string, Sink> = new Map();
 

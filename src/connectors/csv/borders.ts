@@ -1,0 +1,85 @@
+import type { ReadHandle } from "../../kernel/mod.ts";
+import { CR, type Dialect, LF } from "./dialect.ts";
+
+/** About so many bytes of a file are one split. */
+export const SPLIT_BYTES = 8 << 20;
+
+export interface ByteSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Cuts a file from `start` on into spans that begin at row starts. A line break in quotes is no row end, so the whole
+ * file is looked through: quotes are found natively, so a file without them costs little more than reading it.
+ */
+export function rowSpans(handle: ReadHandle, dialect: Dialect, start: number): ByteSpan[] {
+  const end = handle.bytes;
+  if (end <= start) return [];
+  const splittable = dialect.escape < 0 && dialect.comment < 0;
+  if (!splittable || end - start <= SPLIT_BYTES + (SPLIT_BYTES >>> 1)) return [{ start, end }];
+  const finder = new BorderFinder(handle, dialect, start);
+  const spans: ByteSpan[] = [];
+  let from = start;
+  for (let at = start; at < end; at += SPLIT_BYTES) {
+    const border = finder.border(at, Math.min(at + SPLIT_BYTES, end));
+    if (at === start || border < 0) continue;
+    spans.push({ start: from, end: border });
+    from = border;
+  }
+  if (from < end) spans.push({ start: from, end });
+  return spans;
+}
+
+class BorderFinder {
+  private inQuote = false;
+  private readonly handle: ReadHandle;
+  private readonly dialect: Dialect;
+  private readonly buffer = new Uint8Array(SPLIT_BYTES + 2);
+  /** Next byte to look at. */
+  private position: number;
+  private readonly first: number;
+
+  constructor(handle: ReadHandle, dialect: Dialect, start: number) {
+    this.handle = handle;
+    this.dialect = dialect;
+    this.position = start;
+    this.first = start;
+  }
+
+  /** The first row start in (from, to], after a line break outside of quotes; -1 when there is none. */
+  border(from: number, to: number): number {
+    // One byte before and one after are looked at as well.
+    const base = Math.max(from - 1, 0);
+    const got = this.handle.readAt(base, this.buffer, to + 1 - base);
+    const bytes = this.buffer.subarray(0, got);
+    const end = Math.min(to - base, got);
+    let at = this.position - base;
+    let border = -1;
+    while (at < end) {
+      const found = this.dialect.quote < 0 ? -1 : bytes.indexOf(this.dialect.quote, at);
+      const quote = found < 0 || found >= end ? end : found;
+      if (!this.inQuote && border < 0) {
+        const line = bytes.indexOf(LF, at);
+        if (line >= 0 && line < quote) border = base + line + 1;
+      }
+      if (quote === end) {
+        at = end;
+        break;
+      }
+      at = quote + 1;
+      if (!this.inQuote) this.inQuote = this.opensField(bytes, quote, base);
+      else if (bytes[quote + 1] === this.dialect.quote && quote + 1 < got) at = quote + 2;
+      else this.inQuote = false;
+    }
+    // One past the end when a doubled quote lies over it.
+    this.position = base + at;
+    return border;
+  }
+
+  private opensField(bytes: Uint8Array, at: number, base: number): boolean {
+    if (base + at === this.first) return true;
+    const before = bytes[at - 1];
+    return before === this.dialect.delimiter || before === LF || before === CR;
+  }
+}

@@ -1,0 +1,178 @@
+import { CR, type Dialect, LF } from "./dialect.ts";
+
+/**
+ * Cuts a window of bytes into rows and fields, given the places of all special bytes. A quote counts only at the start of
+ * a field; inside, a doubled quote (or an escaped character) stands for itself.
+ */
+
+/** Bits of `ends`. A field that is not quoted and empty has `ends === starts`. */
+export const QUOTED = 1 << 30;
+export const ESCAPED = 1 << 31;
+export const END_MASK = QUOTED - 1;
+
+/** Fields of complete rows with the right number of them: field c of row r is at r · width + c. */
+export interface FieldTable {
+  readonly width: number;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  /** Where each row starts in the window. */
+  readonly rowStarts: Int32Array;
+  rows: number;
+}
+
+export interface BadRow {
+  /** In the window. */
+  readonly start: number;
+  readonly end: number;
+  readonly reason: string;
+}
+
+/** A window that starts at a row's start, and how far it has been cut. */
+export interface Window {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  /** Nothing follows the window. A line break stands at `length` then, with an event for it. */
+  readonly last: boolean;
+  readonly events: Int32Array;
+  readonly eventCount: number;
+  event: number;
+  position: number;
+}
+
+/**
+ * Cuts up to `maxRows` rows; `window.position` and `event` move past them. Bad rows are put in `bad`. Gives false when
+ * the rest of the window is an incomplete row.
+ */
+export function cutRows(
+  window: Window,
+  dialect: Dialect,
+  table: FieldTable,
+  options: { maxRows: number; bad: BadRow[] },
+): boolean {
+  const { bytes, events, eventCount, last, length } = window;
+  const { starts, ends, rowStarts, width } = table;
+  const { delimiter, quote, escape, comment } = dialect;
+  const { maxRows, bad } = options;
+  let rows = 0;
+  let event = window.event;
+  let rowStart = window.position;
+  let fieldStart = rowStart;
+  let column = 0;
+  let base = 0;
+  let quotedStart = -1;
+  let quotedEnd = 0;
+  let malformed = false;
+  table.rows = 0;
+  if (comment >= 0 && bytes[rowStart] === comment) event = skipToLineEnd(window, event);
+  while (rows < maxRows && event < eventCount) {
+    const at = events[event++] as number;
+    const byte = bytes[at] as number;
+    if (byte === delimiter) {
+      if (column < width) {
+        starts[base + column] = quotedStart >= 0 ? quotedStart : fieldStart;
+        ends[base + column] = quotedStart >= 0 ? quotedEnd : at;
+      }
+      column++;
+      fieldStart = at + 1;
+      quotedStart = -1;
+    } else if (byte === LF || byte === CR) {
+      let next = at + 1;
+      if (byte === CR) {
+        if (next >= length && !last) break;
+        if (bytes[next] === LF && event < eventCount && events[event] === next) {
+          next++;
+          event++;
+        }
+      }
+      const blank = column === 0 && fieldStart === at && quotedStart < 0;
+      if (!blank && !(comment >= 0 && bytes[rowStart] === comment)) {
+        if (column < width) {
+          starts[base + column] = quotedStart >= 0 ? quotedStart : fieldStart;
+          ends[base + column] = quotedStart >= 0 ? quotedEnd : at;
+        }
+        if (column + 1 === width && !malformed) {
+          rowStarts[rows++] = rowStart;
+          base += width;
+        } else
+          bad.push({ start: rowStart, end: at, reason: malformed ? TEXT_AFTER_QUOTE : widthReason(column + 1, width) });
+      }
+      rowStart = fieldStart = next;
+      column = 0;
+      quotedStart = -1;
+      malformed = false;
+      window.event = event;
+      window.position = next;
+      table.rows = rows;
+      if (comment >= 0 && bytes[rowStart] === comment) event = skipToLineEnd(window, event);
+    } else if (byte === quote && at === fieldStart && quotedStart < 0) {
+      let flags = QUOTED;
+      let close = -1;
+      while (event < eventCount) {
+        const inner = events[event++] as number;
+        const what = bytes[inner] as number;
+        if (what === quote) {
+          if (escape >= 0 || event >= eventCount || events[event] !== inner + 1 || bytes[inner + 1] !== quote) {
+            close = inner;
+            break;
+          }
+          event++;
+          flags |= ESCAPED;
+        } else if (what === escape) {
+          if (event < eventCount && events[event] === inner + 1) event++;
+          flags |= ESCAPED;
+        }
+      }
+      if (close < 0) break;
+      quotedStart = at + 1;
+      quotedEnd = close | flags;
+      if (
+        event < eventCount &&
+        (events[event] !== close + 1 || bytes[close + 1] === quote || bytes[close + 1] === escape)
+      ) {
+        malformed = true;
+      }
+    }
+  }
+  return rows >= maxRows || window.position >= length;
+}
+
+const TEXT_AFTER_QUOTE = "text follows a closing quote";
+
+export function widthReason(found: number, wanted: number): string {
+  return `it has ${found} field${found === 1 ? "" : "s"} instead of ${wanted}`;
+}
+
+/** The first event at a line break. */
+function skipToLineEnd(window: Window, from: number): number {
+  const { bytes, events, eventCount } = window;
+  let event = from;
+  while (event < eventCount) {
+    const byte = bytes[events[event] as number];
+    if (byte === LF || byte === CR) break;
+    event++;
+  }
+  return event;
+}
+
+/** Where all special bytes are, without WebAssembly: for headers and samples. */
+export function findSpecials(bytes: Uint8Array, length: number, dialect: Dialect): Int32Array {
+  const { delimiter, quote, escape } = dialect;
+  const found: number[] = [];
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[i] as number;
+    if (byte === delimiter || byte === quote || byte === escape || byte === LF || byte === CR) found.push(i);
+  }
+  return Int32Array.from(found);
+}
+
+/** The field's bytes with quoting undone: `bytes` itself from start to end where nothing is escaped. */
+export function unescapeField(bytes: Uint8Array, start: number, end: number, dialect: Dialect): Uint8Array {
+  const mark = dialect.escape >= 0 ? dialect.escape : dialect.quote;
+  const out = new Uint8Array(end - start);
+  let length = 0;
+  for (let i = start; i < end; i++) {
+    if (bytes[i] === mark && i + 1 < end) i++;
+    out[length++] = bytes[i] as number;
+  }
+  return out.subarray(0, length);
+}
