@@ -5,6 +5,7 @@ import { CodegenError } from "../error.ts";
 import type { RowScope } from "../scope.ts";
 import type { Value } from "../value.ts";
 
+import { compileDecimal } from "./decimal.ts";
 import { expressionText } from "./expression_text.ts";
 import { compileFloat } from "./floats.ts";
 import { compileInteger } from "./integers.ts";
@@ -32,6 +33,7 @@ export function compileArithmetic(scope: RowScope, call: TypedCall): Value {
   if (isInteger(type)) return compileInteger(scope, call, fn);
   if (isFloat(type)) return compileFloat(scope, call, fn);
 
+  if (type.kind === "decimal") return compileDecimal(scope, call, fn);
   const text = expressionText(call);
   throw new CodegenError(
     "unsupported",

@@ -55,12 +55,18 @@ export function compareValues(scope: RowScope, op: Comparison, operands: { left:
       return keep(scope, compareFloat(f64 as unknown as FloatOps, op, [left.value, right.value]), op);
     case "i128":
       invariant(right.repr === "i128", "operands of one form");
+      if (fitsInt64(left) && fitsInt64(right)) return keep(scope, compareI64(op, [left.low, right.low], true), op);
       return keep(scope, compareI128(op, left, right), op);
     case "bytes":
       return keep(scope, compareText(op, bytesOf(left), bytesOf(right)), op);
     default:
       return unreachable(left);
   }
+}
+
+/** Up to 18 digits are in the low word, sign included. */
+function fitsInt64(value: Value): boolean {
+  return value.type.kind === "decimal" && value.type.precision <= 18;
 }
 
 function isSigned(value: Value): boolean {
