@@ -7,6 +7,8 @@ export { type ConcatOptions, concatBatches, concatColumns } from "./concat.ts";
 export { blockAt, bufferAddresses, type GatherOptions, gatherColumn, NULL_ROW } from "./copy.ts";
 export * from "./error.ts";
 export { formatCell, formatDate, formatDuration, formatTime, formatTimestamp } from "./format.ts";
+export { type FromColumnsOptions, fromArrowTable, fromColumns } from "./from_columns.ts";
+export { loadApacheArrow, toArrowTable } from "./interop.ts";
 export type { Decompress, IpcCodec } from "./ipc_body.ts";
 export type { ByteSource } from "./ipc_message.ts";
 export { IpcReader, type IpcReadOptions, readIpc } from "./ipc_reader.ts";
