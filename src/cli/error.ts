@@ -13,3 +13,8 @@ export class UsageError extends SageError<"usage"> {
     this.command = options.command ?? null;
   }
 }
+
+/** Rows were computed but could not be handed over. */
+export class OutputError extends SageError<"write"> {
+  override readonly name = "OutputError";
+}

@@ -1,7 +1,8 @@
-import { loadAsset, makeDirectory, type Terminal, writeNewFile } from "../platform/mod.ts";
+import { ClosedOutputError, loadAsset, makeDirectory, type Terminal, writeNewFile } from "../platform/mod.ts";
 import { EXIT, UsageError } from "./error.ts";
 import { paintFor } from "./paint.ts";
 import type { ParsedCommand } from "./parse.ts";
+import { systemReason } from "./system_reason.ts";
 
 const JOB = `import { avg, col, count, dataflow, Stream } from "sage";
 
@@ -60,8 +61,8 @@ export async function init(terminal: Terminal, { positionals, flags }: ParsedCom
     if (kept.length > 0)
       await terminal.err.write("Files that existed were kept. Replace them with: sage init --force\n");
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`Cannot write into ${directory}: ${reason}`, { command: "init", cause });
+    if (cause instanceof ClosedOutputError) throw cause;
+    throw new UsageError(`Cannot write into ${directory}: ${systemReason(cause)}.`, { command: "init", cause });
   }
   const enter = directory === "." ? "" : `cd ${directory} && `;
   await terminal.out.write(`\nNext: ${paint.cyan(`${enter}sage run job.ts`)}\n`);

@@ -38,8 +38,10 @@ async function runCommand(on: Terminal): Promise<number> {
 async function dispatch(on: Terminal, parsed: ParsedCommand): Promise<number> {
   const { name } = parsed.command;
   switch (name) {
-    case "run":
-      return (await import("./run.ts")).run(on, parsed);
+    case "run": {
+      const options = (await import("./run_options.ts")).readRunOptions(on, parsed);
+      return (await import("./run.ts")).run(on, options);
+    }
     case "explain":
       return (await import("./explain.ts")).explain(on, parsed);
     case "init":

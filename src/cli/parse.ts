@@ -100,6 +100,8 @@ async function unknownCommand(name: string): Promise<UsageError> {
 }
 
 async function nearest(typed: string, names: readonly string[]): Promise<string | null> {
+  const longer = names.filter((name) => typed.length > 1 && name.startsWith(typed));
+  if (longer[0] !== undefined && longer.length === 1) return longer[0];
   const { nearestName } = await import("../plan/mod.ts");
   return nearestName(typed, names);
 }

@@ -8,29 +8,18 @@ import {
   type Run,
   type Terminal,
 } from "../platform/mod.ts";
-import { EXIT, UsageError } from "./error.ts";
+import { EXIT, OutputError, UsageError } from "./error.ts";
 import { reportFailure } from "./failure.ts";
 import { rowWriter } from "./format/row_writer.ts";
 import { type OpenJob, openJob } from "./job.ts";
 import { paintFor } from "./paint.ts";
-import type { ParsedCommand } from "./parse.ts";
 import { ProgressLine } from "./progress.ts";
+import type { RunOptions } from "./run_options.ts";
 import { summaryText, type WrittenFile } from "./summary.ts";
-import { chooseFormat, type Format, parseMemory, parseTimeout, parseWorkers } from "./values.ts";
-
-interface RunOptions {
-  readonly file: string;
-  readonly workers: number | null;
-  readonly memoryBytes: number | null;
-  readonly timeoutMs: number | null;
-  readonly format: Format;
-  readonly outputPath: string | null;
-  readonly isQuiet: boolean;
-}
+import { isSystemError, systemReason } from "./system_reason.ts";
 
 /** `sage run`: rows to stdout or a file, all else to stderr. Gives the exit code. */
-export async function run(terminal: Terminal, parsed: ParsedCommand): Promise<number> {
-  const options = readOptions(terminal, parsed);
+export async function run(terminal: Terminal, options: RunOptions): Promise<number> {
   terminal.redirectConsole();
   const job = await openJob(options.file);
   const abort = new AbortController();
@@ -121,13 +110,12 @@ async function printRows(
   printing: Printing & { readonly root: RootResult; readonly file: OutputFile | null },
 ): Promise<number> {
   const { options, arena, progress, root, file } = printing;
-  const writer = rowWriter(options.format, {
+  const writer = await rowWriter(options.format, {
     arena,
     schema: root.schema,
     emit: async (chunk) => {
-      if (file !== null) return file.write(chunk);
-      await progress.erase();
-      await terminal.out.write(chunk);
+      if (file === null) await progress.erase();
+      await writeRows(file ?? terminal.out, chunk, options.outputPath);
     },
     width: file === null ? tableWidth(terminal) : null,
     paint: paintFor(file === null ? terminal.out : { hasColor: false }),
@@ -144,6 +132,19 @@ async function printRows(
   }
   await writer.end();
   return rows;
+}
+
+async function writeRows(
+  to: { write(chunk: string | Uint8Array): Promise<void> },
+  chunk: string | Uint8Array,
+  path: string | null,
+): Promise<void> {
+  try {
+    await to.write(chunk);
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause;
+    throw new OutputError("write", `Cannot write the rows to ${path ?? "stdout"}: ${systemReason(cause)}.`, { cause });
+  }
 }
 
 async function drain(arena: Arena, batches: RootResult["batches"]): Promise<void> {
@@ -163,28 +164,6 @@ function openFile(path: string): OutputFile {
   try {
     return openOutputFile(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`Cannot write --output ${path}: ${reason}`, { command: "run", cause });
+    throw new UsageError(`Cannot write --output ${path}: ${systemReason(cause)}.`, { command: "run", cause });
   }
-}
-
-function readOptions(terminal: Terminal, { positionals, values, flags }: ParsedCommand): RunOptions {
-  const text = <T>(value: string | undefined, parse: (text: string) => T): T | null =>
-    value === undefined ? null : parse(value);
-  const outputPath = values.get("output") ?? null;
-  const format = chooseFormat(values.get("format"), values.get("output"));
-  if (format === "arrow" && outputPath === null && terminal.out.isTerminal) {
-    throw new UsageError("Arrow is binary and would garble the terminal. Add --output FILE, or pipe it.", {
-      command: "run",
-    });
-  }
-  return {
-    file: positionals[0] ?? "",
-    workers: text(values.get("workers"), parseWorkers),
-    memoryBytes: text(values.get("memory"), parseMemory),
-    timeoutMs: text(values.get("timeout"), parseTimeout),
-    format,
-    outputPath,
-    isQuiet: flags.has("quiet"),
-  };
 }

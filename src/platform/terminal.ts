@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { sendConsoleToStderr } from "./console.ts";
 
 /** The process as a command sees it: arguments, streams, signals, and time to show. */
 export interface Terminal {
@@ -47,9 +48,7 @@ export const terminal: Terminal = {
     return () => clearTimeout(timer);
   },
   onInterrupt,
-  redirectConsole() {
-    console.log = console.info = console.debug = console.error;
-  },
+  redirectConsole: sendConsoleToStderr,
   exit: (code) => process.exit(code),
 };
 

@@ -2,6 +2,7 @@
 import { Arena } from "../arrow/mod.ts";
 import { ControlBlock, carryOut, type WorkerContext } from "../exec/mod.ts";
 import { nodeCompression } from "./compression.ts";
+import { sendConsoleToStderr } from "./console.ts";
 import { nodeDisk } from "./disk.ts";
 import { serializeError } from "./error_transfer.ts";
 import { userFunctionsOfBundle } from "./job_module.ts";
@@ -11,6 +12,7 @@ import type { FromWorker, ToWorker, WorkerSetup } from "./worker_messages.ts";
 const port = workerPort();
 const setup = port.data as WorkerSetup;
 const arena = Arena.attach(setup.memory);
+if (setup.bundleUrl !== null) sendConsoleToStderr();
 let currentRequest = 0;
 let functions: WorkerContext["userFunctions"] | null = null;
 

@@ -2,7 +2,6 @@ import type { Arena, Batch, Schema } from "../../arrow/mod.ts";
 import { unreachable } from "../../kernel/mod.ts";
 import type { Paint } from "../paint.ts";
 import type { Format } from "../values.ts";
-import { arrowWriter } from "./arrow.ts";
 import { csvWriter } from "./csv.ts";
 import { jsonWriter } from "./json.ts";
 import { tableWriter } from "./table_writer.ts";
@@ -25,7 +24,7 @@ export interface RowWriterOptions {
   readonly isFile: boolean;
 }
 
-export function rowWriter(format: Format, options: RowWriterOptions): RowWriter {
+export async function rowWriter(format: Format, options: RowWriterOptions): Promise<RowWriter> {
   switch (format) {
     case "table":
       return tableWriter(options);
@@ -34,7 +33,7 @@ export function rowWriter(format: Format, options: RowWriterOptions): RowWriter 
     case "csv":
       return csvWriter(options);
     case "arrow":
-      return arrowWriter(options);
+      return (await import("./arrow.ts")).arrowWriter(options);
     default:
       return unreachable(format);
   }

@@ -6,8 +6,9 @@ import type { Paint } from "../paint.ts";
 export interface TableColumn {
   readonly name: string;
   readonly type: string;
-  /** Aligned right and never cut, since a cut number reads as another number. */
-  readonly isNumber: boolean;
+  readonly align: "left" | "right";
+  /** Numbers, dates and times: cut, they would read as others, so the column goes instead. */
+  readonly isWhole: boolean;
 }
 
 export interface Table {
@@ -23,7 +24,7 @@ export interface Table {
 }
 
 const GAP = "  ";
-const CUT_WIDTH_MIN = 6;
+const CUT_WIDTH_MIN = 8;
 const CELL_WIDTH_MAX = 60;
 const NULL_TEXT = "null";
 const MORE = "…";
@@ -71,7 +72,8 @@ function layOut(table: Table): Laid[] {
     const widths = shrink(kept, limit - gaps, shown === 1);
     if (widths === null) continue;
     const laid = kept.map(({ column, index }, at): Laid => ({ column, index, width: widths[at] ?? 1 }));
-    if (isCut) laid.splice(left, 0, { column: { name: MORE, type: MORE, isNumber: false }, index: null, width: 1 });
+    if (isCut)
+      laid.splice(left, 0, { column: { name: MORE, type: MORE, align: "left", isWhole: true }, index: null, width: 1 });
     return laid;
   }
 }
@@ -88,8 +90,8 @@ function widthsOf(table: Table, column: TableColumn, index: number): Widths {
   }
   const header = Math.max(stringWidth(column.name), column.type.length);
   const cap = table.width === null ? Number.POSITIVE_INFINITY : Math.max(CELL_WIDTH_MAX, Math.floor(table.width / 2));
-  const natural = Math.max(header, column.isNumber ? cells : Math.min(cells, cap));
-  return { natural, smallest: Math.min(natural, column.isNumber ? Math.max(cells, CUT_WIDTH_MIN) : CUT_WIDTH_MIN) };
+  const natural = Math.max(header, column.isWhole ? cells : Math.min(cells, cap));
+  return { natural, smallest: Math.min(natural, column.isWhole ? Math.max(cells, CUT_WIDTH_MIN) : CUT_WIDTH_MIN) };
 }
 
 /** Takes from the widest until all fit; null when they cannot. The last column left is cut to what there is. */
@@ -112,7 +114,7 @@ function shrink(items: readonly Widths[], limit: number, isLast: boolean): numbe
 function fit(text: string, { width, column }: Laid): string {
   const cut = stringWidth(text) <= width ? text : `${cutTo(text, width - 1)}${MORE}`;
   const padding = " ".repeat(Math.max(0, width - stringWidth(cut)));
-  return column.isNumber ? padding + cut : cut + padding;
+  return column.align === "right" ? padding + cut : cut + padding;
 }
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });

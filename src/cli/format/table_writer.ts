@@ -1,4 +1,4 @@
-import { columnReader, type DataType, formatCell, isNumeric, typeName } from "../../arrow/mod.ts";
+import { columnReader, type DataType, formatCell, isNumeric, isTemporal, typeName } from "../../arrow/mod.ts";
 import type { RowWriter, RowWriterOptions } from "./row_writer.ts";
 import { printable, renderTable, type TableColumn } from "./table.ts";
 
@@ -14,7 +14,8 @@ export function tableWriter({ arena, schema, emit, width, paint }: RowWriterOpti
     (field): TableColumn => ({
       name: printable(field.name),
       type: typeName(field.type),
-      isNumber: isNumeric(field.type),
+      align: isNumeric(field.type) ? "right" : "left",
+      isWhole: isNumeric(field.type) || isTemporal(field.type),
     }),
   );
   const head: (string | null)[][] = [];
