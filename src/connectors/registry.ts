@@ -1,16 +1,27 @@
 import type { ConnectorSpec } from "../plan/mod.ts";
+import { arrowSink, arrowSource } from "./arrow/mod.ts";
 import type { Sink, Source } from "./contract.ts";
-import { csvSource } from "./csv/mod.ts";
+import { csvSink, csvSource } from "./csv/mod.ts";
 import { ConnectorError } from "./error.ts";
+import { generateSource } from "./generate/mod.ts";
+import { jsonSink } from "./json/mod.ts";
 import { parquetSource } from "./parquet/mod.ts";
+import { rowsSource } from "./rows/mod.ts";
 
 /** By `ConnectorSpec.connector`. */
 export const sources: ReadonlyMap<string, Source> = new Map([
   ["parquet", parquetSource],
   ["csv", csvSource],
+  ["arrow", arrowSource],
+  ["rows", rowsSource],
+  ["generate", generateSource],
 ]);
 
-export const sinks: ReadonlyMap<string, Sink> = new Map();
+export const sinks: ReadonlyMap<string, Sink> = new Map([
+  ["csv", csvSink],
+  ["json", jsonSink],
+  ["arrow", arrowSink],
+]);
 
 export function sourceOf(spec: ConnectorSpec): Source {
   return sources.get(spec.connector) ?? unknown("source", spec, sources);

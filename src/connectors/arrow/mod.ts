@@ -1,0 +1,2 @@
+export { arrowSink } from "./sink.ts";
+export { arrowSource } from "./source.ts";

@@ -1,0 +1,1 @@
+export { jsonSink } from "./sink.ts";
