@@ -4,6 +4,9 @@
  * A job file default-exports `dataflow(name, () => Stream…)`; a program may also run streams by itself with `collect()`
  * and `for await`.
  */
+import { flowRunner } from "./src/platform/flow_runner.ts";
+import { setRunner } from "./src/stream/mod.ts";
+
 export type { Cell, DataType, Field, Schema } from "./src/arrow/mod.ts";
 export { SageError } from "./src/kernel/mod.ts";
 export { PlanError, type PlanErrorCode } from "./src/plan/mod.ts";
@@ -56,3 +59,5 @@ export {
   variance,
   when,
 } from "./src/stream/mod.ts";
+
+setRunner(flowRunner);

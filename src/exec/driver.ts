@@ -20,6 +20,8 @@ export interface ExecuteOptions {
   readonly signal: AbortSignal | null;
   /** Tables in the arena that scans of the connector "memory" read; they stay the caller's. */
   readonly tables: ReadonlyMap<string, readonly Batch[]>;
+  /** Set: sources give no rows, and every pipeline is shown to this function before it runs. */
+  readonly onDryRun: ((pipeline: OpenPipeline) => void) | null;
 }
 
 /** Tasks that workers may be ahead of the consumer, for each worker. */
@@ -123,6 +125,7 @@ export class Driver {
     how: { readonly ordinal: number; readonly windowTasks: number },
   ): AsyncGenerator<Batch, void> {
     const opened = await pipeline.source();
+    this.options.onDryRun?.(pipeline);
     const release = this.onEnd(() => opened.release());
     try {
       if (pipeline.stages.length === 0 && opened.spec.kind === "batches") yield* this.#passOn(opened);

@@ -30,7 +30,13 @@ export interface Execution {
   close(): Promise<void>;
 }
 
-const DEFAULTS: ExecuteOptions = { batchRows: 65_536, morselRows: 16_384, signal: null, tables: new Map() };
+const DEFAULTS: ExecuteOptions = {
+  batchRows: 65_536,
+  morselRows: 16_384,
+  signal: null,
+  tables: new Map(),
+  onDryRun: null,
+};
 
 /** Starts a bound, optimised plan on the workers of `pool`. */
 export function executePlan(plan: Plan, pool: Pool, options: Partial<ExecuteOptions> & { tools: Tools }): Execution {

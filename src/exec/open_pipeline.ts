@@ -14,6 +14,8 @@ export interface OpenSource {
  * to it, the next breaker ends it with a terminal. Several in a list run one after the other (union).
  */
 export interface OpenPipeline {
+  /** What the source is, for explain. */
+  readonly sourceText: string;
   readonly source: () => Promise<OpenSource>;
   /** Stages that are complete. */
   readonly stages: readonly StageSpec[];
@@ -25,8 +27,13 @@ export interface OpenPipeline {
   readonly operator: OperatorId;
 }
 
-export function openAt(source: OpenPipeline["source"], schema: Schema, operator: OperatorId): OpenPipeline {
-  return { source, stages: [], steps: [], stepsInput: schema, schema, operator };
+export function openAt(
+  source: OpenPipeline["source"],
+  schema: Schema,
+  of: { readonly operator: OperatorId; readonly text: string },
+): OpenPipeline {
+  const { operator, text: sourceText } = of;
+  return { sourceText, source, stages: [], steps: [], stepsInput: schema, schema, operator };
 }
 
 export function withStep(pipeline: OpenPipeline, step: Step, schema: Schema): OpenPipeline {

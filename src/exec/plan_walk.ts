@@ -99,11 +99,13 @@ export class PlanWalk {
     }
     const request: SourceRequest = { columns, predicate: node.predicate, rowLimit: node.rowLimit };
     const source = async () => {
-      const splits = await sourceOf(node.source).splits(node.source, request, driver.tools);
+      const splits = driver.options.onDryRun
+        ? []
+        : await sourceOf(node.source).splits(node.source, request, driver.tools);
       const spec = { kind: "splits", operator: node.id, connector: node.source, request, splits } as const;
       return { spec, release: () => {} };
     };
-    return openAt(source, node.schema, node.id);
+    return openAt(source, node.schema, { operator: node.id, text: `scan #${node.id} (${node.source.connector})` });
   }
 
   #withUserFunction(pipeline: OpenPipeline, node: UserFunctionNode): OpenPipeline {
@@ -113,11 +115,11 @@ export class PlanWalk {
 
   /** A pipeline over batches that come to be when it starts. */
   #openLater(node: PlanNode, make: () => Promise<BatchList>): OpenPipeline {
-    return openAt(async () => this.#batchesSource(await make()), node.schema, node.id);
+    return openAt(async () => this.#batchesSource(await make()), node.schema, of(node));
   }
 
   #openBatches(list: BatchList, node: PlanNode): OpenPipeline {
-    return openAt(async () => this.#batchesSource(list), node.schema, node.id);
+    return openAt(async () => this.#batchesSource(list), node.schema, of(node));
   }
 
   #batchesSource(list: BatchList) {
@@ -145,6 +147,10 @@ export class PlanWalk {
     const [left, right] = [await this.open(node.left), await this.open(node.right)];
     return await openJoin(this.driver, node, { left, right });
   }
+}
+
+function of(node: PlanNode): { readonly operator: number; readonly text: string } {
+  return { operator: node.id, text: `rows of ${node.kind} #${node.id}` };
 }
 
 /** Rows `offset` … `offset + count` of `rows`; the rest is not computed. */

@@ -11,7 +11,7 @@ import { invariant } from "../kernel/mod.ts";
 import { ExecError } from "./error.ts";
 import type { UserStage as UserSpec } from "./messages.ts";
 import type { Rows, Stage } from "./stage.ts";
-import { batchForUser, batchFromUser } from "./user_batch.ts";
+import { batchFromUser, UserTable } from "./user_batch.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 type Row = Record<string, Cell>;
@@ -97,7 +97,7 @@ export class UserStage implements Stage {
     const { arena } = this.#worker;
     let batch: Batch | null;
     try {
-      const result: unknown = await this.#fn(batchForUser(arena, rows));
+      const result: unknown = await this.#fn(new UserTable(arena, rows));
       batch = batchFromUser(arena, result, { rows, schema: this.#spec.schema, owner: this.#spec.operator });
     } catch (error) {
       throw this.#failure(error, rows.start);

@@ -1,8 +1,18 @@
 import { availableParallelism, totalmem } from "node:os";
 import { Arena, type Batch, type Schema } from "../arrow/mod.ts";
 import { sourceOf, type Tools } from "../connectors/mod.ts";
-import { type Execution, ExecError, executePlan, InlinePool, type Pool } from "../exec/mod.ts";
-import { bind, type ConnectorSpec, type LogicalPlan, optimise, type Plan, sourcesOf, userFunctionsOf } from "../plan/mod.ts";
+import { ExecError, type Execution, executePlan, explainPipelines, InlinePool, type Pool } from "../exec/mod.ts";
+import {
+  bind,
+  type ConnectorSpec,
+  explainPlan,
+  type LogicalPlan,
+  optimise,
+  type Plan,
+  type Statistics,
+  sourcesOf,
+  userFunctionsOf,
+} from "../plan/mod.ts";
 import { nodeCompression } from "./compression.ts";
 import { nodeDisk } from "./disk.ts";
 import { ThreadPool } from "./thread_pool.ts";
@@ -89,6 +99,18 @@ export class Engine implements AsyncDisposable {
     return (await this.#planned(logical, tables)).plan;
   }
 
+  /** Plans and pipelines as text. */
+  async explain(logical: LogicalPlan, options: { readonly wasm?: boolean } = {}): Promise<string> {
+    const { bound, plan, statistics } = await this.#planned(logical, new Map());
+    const pipelines = await explainPipelines(plan, { wasm: options.wasm ?? false, tools: this.tools });
+    const parts = [
+      ["Logical plan", explainPlan(bound)],
+      ["Optimised plan", explainPlan(plan, { statistics })],
+      ["Pipelines", pipelines],
+    ] as const;
+    return parts.map(([title, text]) => `${title}\n\n${text}\n`).join("\n");
+  }
+
   async run(logical: LogicalPlan, options: RunOptions = {}): Promise<Run> {
     const { plan, rowsTotal } = await this.#planned(logical, options.tables ?? new Map());
     const abort = new AbortController();
@@ -138,15 +160,16 @@ export class Engine implements AsyncDisposable {
   async #planned(
     logical: LogicalPlan,
     tables: ReadonlyMap<string, readonly Batch[]>,
-  ): Promise<{ plan: Plan; rowsTotal: number | null }> {
+  ): Promise<{ bound: Plan; plan: Plan; statistics: Statistics; rowsTotal: number | null }> {
     const known = new Map<ConnectorSpec, { schema: Schema; rowCount: number | null }>();
     for (const spec of sourcesOf(logical)) known.set(spec, await this.#describe(spec, tables));
     const info = (spec: ConnectorSpec) => known.get(spec) as { schema: Schema; rowCount: number | null };
     const bound = bind(logical, (spec) => info(spec).schema);
-    const plan = optimise(bound, { rowCount: (spec) => info(spec).rowCount });
+    const statistics = { rowCount: (spec: ConnectorSpec) => info(spec).rowCount };
+    const plan = optimise(bound, statistics);
     const counts = [...known.values()].map((source) => source.rowCount);
     const rowsTotal = counts.includes(null) ? null : counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
-    return { plan, rowsTotal };
+    return { bound, plan, statistics, rowsTotal };
   }
 
   async #describe(spec: ConnectorSpec, tables: ReadonlyMap<string, readonly Batch[]>) {
@@ -184,7 +207,8 @@ export class Engine implements AsyncDisposable {
       timers.push(() => signal.removeEventListener("abort", cancel));
     }
     if (onProgress !== undefined) {
-      const report = () => onProgress({ rowsRead: execution.rowsRead, rowsTotal, elapsedMs: performance.now() - startMs });
+      const report = () =>
+        onProgress({ rowsRead: execution.rowsRead, rowsTotal, elapsedMs: performance.now() - startMs });
       timers.push(setInterval(report, PROGRESS_INTERVAL_MS));
     }
     return timers;
