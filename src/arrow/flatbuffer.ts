@@ -47,6 +47,12 @@ export class FlatBytes {
     return value;
   }
 
+  /** As `size`, where −1 says "unknown". */
+  sizeOrUnknown(at: number): number {
+    this.check(at, 8);
+    return this.view.getBigInt64(at, true) === -1n ? -1 : this.size(at);
+  }
+
   /** The table that the offset at byte `at` points to. */
   tableAt(at: number): FlatTable {
     return new FlatTable(this, at + (this.i32(at) >>> 0));

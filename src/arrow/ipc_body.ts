@@ -12,12 +12,13 @@ import { decompressLz4 } from "./lz4.ts";
 
 export type IpcCodec = "lz4" | "zstd";
 
-/** Gives exactly `outputBytes` bytes or throws. */
+/** Gives exactly `outputBytes` bytes or throws. Called for zstd only: lz4 is built in. */
 export type Decompress = (codec: IpcCodec, input: Uint8Array, outputBytes: number) => Uint8Array;
 
 /** A record batch as its metadata describes it. `regions` are relative to the body. */
 export interface BodyPlan {
   readonly length: number;
+  /** `nullCount` is −1 where the writer did not count. */
   readonly nodes: readonly { readonly length: number; readonly nullCount: number }[];
   readonly regions: readonly { readonly offset: number; readonly length: number }[];
   readonly codec: IpcCodec | null;
@@ -118,8 +119,8 @@ export class BodyReader {
     if (outputBytes === 0) return input.subarray(0, 0);
     const codec = this.plan.codec as IpcCodec;
     try {
-      if (this.context.decompress !== null) return this.context.decompress(codec, input, outputBytes);
       if (codec === "lz4") return decompressLz4(input, outputBytes);
+      if (this.context.decompress !== null) return this.context.decompress(codec, input, outputBytes);
     } catch (cause) {
       throw new ArrowError("corrupt", `Arrow data is corrupt at byte ${place}: ${codec} cannot decompress it.`, {
         cause,
@@ -167,7 +168,8 @@ export class BodyReader {
   #validity(field: WireField, node: { length: number; nullCount: number }): { validity: Address; nullCount: number } {
     const { length } = node;
     const bytes = (length + 7) >>> 3;
-    if (node.nullCount === 0) {
+    const absent = node.nullCount === -1 && this.plan.regions[this.#region]?.length === 0;
+    if (node.nullCount === 0 || absent) {
       this.skipRegions(1);
       return { validity: 0, nullCount: 0 };
     }
@@ -176,7 +178,7 @@ export class BodyReader {
     this.arena.u8.set(source.subarray(0, bytes), validity);
     copyBits(this.arena, validity, { start: 0, bits: length, to: validity });
     const nullCount = length - countBits(this.arena, validity, 0, length);
-    if (nullCount !== node.nullCount) {
+    if (nullCount !== node.nullCount && node.nullCount !== -1) {
       throw this.fail(`column "${field.name}" has ${nullCount} nulls but says ${node.nullCount}`);
     }
     return { validity, nullCount };

@@ -48,7 +48,7 @@ function decodePlan(table: FlatTable): BodyPlan {
   if (length > ROW_COUNT_MAX) throw corrupt(place, `a batch of ${length} rows`);
   const pairs = (slot: number): [number, number][] => {
     const { at, length: count } = table.vector(slot, 16);
-    return Array.from({ length: count }, (_, i) => [data.size(at + 16 * i), data.size(at + 16 * i + 8)]);
+    return Array.from({ length: count }, (_, i) => [data.size(at + 16 * i), data.sizeOrUnknown(at + 16 * i + 8)]);
   };
   const counts = table.vector(4, 8);
   return {
@@ -57,7 +57,10 @@ function decodePlan(table: FlatTable): BodyPlan {
       if (rows > ROW_COUNT_MAX) throw corrupt(place, `a column of ${rows} rows`);
       return { length: rows, nullCount };
     }),
-    regions: pairs(2).map(([offset, bytes]) => ({ offset, length: bytes })),
+    regions: pairs(2).map(([offset, bytes]) => {
+      if (bytes < 0) throw corrupt(place, "a buffer of negative length");
+      return { offset, length: bytes };
+    }),
     codec: decodeCodec(table.table(3)),
     variadicCounts: Array.from({ length: counts.length }, (_, i) => data.size(counts.at + 8 * i)),
   };

@@ -13,7 +13,7 @@ export interface IpcReadOptions {
   readonly owner: OwnerId;
   /** Read these columns only, in this order; the others may be of types that are not supported. */
   readonly columns?: readonly string[];
-  /** For zstd (and lz4, if faster than the built-in one). */
+  /** For zstd; lz4 is built in. */
   readonly decompress?: Decompress;
 }
 
@@ -98,11 +98,6 @@ export class IpcReader {
   /** All batches from the current one on; each is the caller's. */
   *[Symbol.iterator](): Generator<Batch> {
     for (let batch = this.next(); batch !== null; batch = this.next()) yield batch;
-  }
-
-  /** Where the next `next()` reads: give it to `seek` of another reader of the same file. */
-  position(): number | null {
-    return this.#next;
   }
 
   /** Idempotent. */
