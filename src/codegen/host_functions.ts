@@ -27,6 +27,8 @@ export const hostGrowScratch = hostFunction("env", "growScratch", { params: ["i3
 /** (ctx, address, bytes) → text; for text with bytes past 0x7f. */
 export const hostLower = hostFunction("env", "lower", textToText);
 export const hostUpper = hostFunction("env", "upper", textToText);
+/** (ctx, address, bytes, sides as in `TRIM`) → text. */
+export const hostTrim = hostFunction("env", "trim", { params: ["i32", "i32", "i32", "i32"], results: ["i64"] });
 /** (pattern number, address, bytes) → 0 or 1. */
 export const hostRegexMatch = hostFunction("env", "regexMatch", { params: ["i32", "i32", "i32"], results: ["i32"] });
 
@@ -145,6 +147,8 @@ function hostImports(deps: HostDependencies, scratch: Scratch): Host["imports"] 
     growScratch: (ctx: number, bytes: number) => scratch.grow(ctx >>> 0, bytes >>> 0) | 0,
     lower: (ctx: number, at: number, bytes: number) => write(ctx, readText(arena.u8, at, bytes).toLowerCase()),
     upper: (ctx: number, at: number, bytes: number) => write(ctx, readText(arena.u8, at, bytes).toUpperCase()),
+    trim: (ctx: number, at: number, bytes: number, sides: number) =>
+      write(ctx, trimSides(readText(arena.u8, at, bytes), sides)),
     regexMatch: (id: number, at: number, bytes: number) =>
       (patterns[id] as RegExp).test(readText(arena.u8, at, bytes)) ? 1 : 0,
     formatFloat64: (ctx: number, value: number) => write(ctx, formatFloat64(value)),
@@ -181,4 +185,9 @@ function cPow(base: number, exponent: number): number {
   if (base === 1) return 1;
   if (base === -1 && (exponent === Number.POSITIVE_INFINITY || exponent === Number.NEGATIVE_INFINITY)) return 1;
   return base ** exponent;
+}
+
+function trimSides(text: string, sides: number): string {
+  if (sides === 1) return text.trimStart();
+  return sides === 2 ? text.trimEnd() : text.trim();
 }

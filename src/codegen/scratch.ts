@@ -28,14 +28,14 @@ export class Scratch {
 
   /** Address of `bytes` bytes in a new, larger region. */
   grow(ctx: Address, bytes: number): Address {
-    this.#replace(ctx, Math.max(this.#bytes * 2, bytes * 2));
+    this.#replace(ctx, Math.max(this.#bytes * 2, bytes + SCRATCH_BYTES_MIN));
     return this.allocate(ctx, bytes);
   }
 
   allocate(ctx: Address, bytes: number): Address {
     const words = this.#arena.u32;
     const top = words[(ctx + Header.scratchTop) >>> 2] as number;
-    const end = top + ((bytes + 7) & ~7);
+    const end = top + Math.ceil(bytes / 8) * 8;
     if (end > (words[(ctx + Header.scratchEnd) >>> 2] as number)) return this.grow(ctx, bytes);
     words[(ctx + Header.scratchTop) >>> 2] = end;
     return top;

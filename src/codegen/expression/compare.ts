@@ -150,7 +150,7 @@ function compareText(op: Comparison, a: Text, b: Text): Expr<"i32"> {
 }
 
 /** Literals up to this many bytes are compared as numbers in place. */
-const INLINE_BYTES_MAX = 16;
+export const INLINE_BYTES_MAX = 16;
 
 function compareWithLiteral(
   scope: RowScope,

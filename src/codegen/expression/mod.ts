@@ -11,9 +11,20 @@ import { compileCompare } from "./compare.ts";
 import { expressionText } from "./expression_text.ts";
 import { compileFloat64Function } from "./floats.ts";
 import { compileIn } from "./in.ts";
+import { compileLike } from "./like.ts";
 import { literalValue } from "./literals.ts";
 import { compileCoalesce, compileIsNan, compileIsNotNull, compileIsNull, compileNullIf } from "./nulls.ts";
+import {
+  compileCaseChange,
+  compileConcat,
+  compileLength,
+  compileRegexMatch,
+  compileReplace,
+  compileSlice,
+  compileTrim,
+} from "./strings.ts";
 import type { CallCompiler } from "./support.ts";
+import { compileTextTest } from "./text_tests.ts";
 
 const CALLS: Partial<Record<ScalarFunction, CallCompiler>> = {
   add: compileArithmetic,
@@ -47,6 +58,20 @@ const CALLS: Partial<Record<ScalarFunction, CallCompiler>> = {
   isNan: compileIsNan,
   coalesce: compileCoalesce,
   nullIf: compileNullIf,
+  lower: compileCaseChange,
+  upper: compileCaseChange,
+  length: compileLength,
+  contains: compileTextTest,
+  startsWith: compileTextTest,
+  endsWith: compileTextTest,
+  like: compileLike,
+  regexMatch: compileRegexMatch,
+  slice: compileSlice,
+  concat: compileConcat,
+  replace: compileReplace,
+  trim: compileTrim,
+  trimStart: compileTrim,
+  trimEnd: compileTrim,
 };
 
 /** Code for `expression` in the current row. All expressions of the value are locals or constants. */
