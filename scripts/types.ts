@@ -36,6 +36,7 @@ function emitDeclarations(directory: string): void {
       declaration: true,
       emitDeclarationOnly: true,
       stripInternal: true,
+      noCheck: true,
       outDir: join(directory, "out"),
       rootDir: root,
       typeRoots: [join(root, "node_modules/@types")],

@@ -12,6 +12,7 @@ export async function bundle(input: BundlerInput): Promise<BundlerOutput> {
   try {
     const build = await rolldown({
       input: input.path,
+      cwd: dirname(input.path),
       platform: "node",
       logLevel: "warn",
       onLog: (_level, log, report) => {
@@ -32,7 +33,8 @@ export async function bundle(input: BundlerInput): Promise<BundlerOutput> {
       sourcemap: "hidden",
       codeSplitting: false,
       dir: dirname(input.path),
-      comments: false,
+      // Comments would name paths, and equal jobs must give equal bytes.
+      minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
     });
     await build.close();
     const [chunk] = output;
