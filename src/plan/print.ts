@@ -38,7 +38,7 @@ export function inputLiteralText(value: LiteralInput): string {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : `'${value.toISOString()}'`;
   if (typeof value === "string") return `'${value.replaceAll("'", "''")}'`;
   if (value instanceof Uint8Array) return bytesText(value);
-  return String(value);
+  return Object.is(value, -0) ? "-0" : String(value);
 }
 
 function bytesText(bytes: Uint8Array): string {

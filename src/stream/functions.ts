@@ -69,65 +69,76 @@ export function when<O extends AnyExpr>(condition: O): When<ColumnsOf<O>> {
   return new When([], condition.expression);
 }
 
+type ColumnsCallback = (columns: Open) => AnyExpr;
+
 /** What an aggregate takes: a column's name, an expression, or a callback over the columns. */
-export type AggregateInput = string | AnyExpr | ((columns: Open) => AnyExpr);
+export type AggregateInput = string | AnyExpr | ColumnsCallback;
 
 type Mentioned<I> = I extends string ? I : I extends AnyExpr ? ColumnsOf<I> : never;
 
 type Cell<I> = I extends Expr<infer T, string, string> ? T : Open;
 
+/** An aggregate with a result type of its own. */
+export interface FixedAggregate<T> {
+  <const I extends string | AnyExpr>(input: I): Expr<T, Mentioned<I>>;
+  (input: ColumnsCallback): Expr<T, never>;
+}
+
+/** An aggregate whose result has the type of its values. */
+export interface ValueAggregate {
+  <const I extends string | AnyExpr>(input: I): Expr<Cell<I> | null, Mentioned<I>>;
+  (input: ColumnsCallback): Expr<Open, never>;
+}
+
 function aggregateOf<T, C extends string>(fn: AggregateFunction, input: AggregateInput): Expr<T, C> {
   return new Expr(expr.aggregate(fn, resolve(input, fn)));
 }
 
+/** One implementation for every overload: the result's type parameters are only seen by TypeScript. */
+function aggregateFunction<F extends FixedAggregate<Open> | ValueAggregate>(fn: AggregateFunction): F {
+  const build = (input: AggregateInput): Expr<Open, never> => aggregateOf(fn, input);
+  return build as F; // see above
+}
+
 /** Without argument the rows, else the values that are not null. int64. */
-export function count<I extends AggregateInput = never>(input?: I): Expr<bigint, Mentioned<I>> {
+export function count(): Expr<bigint, never>;
+export function count<const I extends string | AnyExpr>(input: I): Expr<bigint, Mentioned<I>>;
+export function count(input: ColumnsCallback): Expr<bigint, never>;
+export function count(input?: AggregateInput): Expr<bigint, never> {
   return input === undefined ? new Expr(expr.aggregate("count", null)) : aggregateOf("count", input);
 }
 
 /** Different values that are not null. int64. */
-export function countDistinct<const I extends AggregateInput>(input: I): Expr<bigint, Mentioned<I>> {
-  return aggregateOf("countDistinct", input);
-}
+export const countDistinct: FixedAggregate<bigint> = aggregateFunction("countDistinct");
 
 /** int64 of integers (overflow is an error), decimal(38, s) of decimals, float64 of floats; null for no values. */
-export function sum<const I extends AggregateInput>(input: I): Expr<SumOf<Cell<I>>, Mentioned<I>> {
+export function sum<const I extends string | AnyExpr>(input: I): Expr<SumOf<Cell<I>>, Mentioned<I>>;
+export function sum(input: ColumnsCallback): Expr<Open, never>;
+export function sum(input: AggregateInput): Expr<Open, never> {
   return aggregateOf("sum", input);
 }
 
 /** float64; null for no values. */
-export function avg<const I extends AggregateInput>(input: I): Expr<number | null, Mentioned<I>> {
-  return aggregateOf("avg", input);
-}
+export const avg: FixedAggregate<number | null> = aggregateFunction("avg");
 
-export function min<const I extends AggregateInput>(input: I): Expr<Cell<I> | null, Mentioned<I>> {
-  return aggregateOf("min", input);
-}
+export const min: ValueAggregate = aggregateFunction("min");
 
-export function max<const I extends AggregateInput>(input: I): Expr<Cell<I> | null, Mentioned<I>> {
-  return aggregateOf("max", input);
-}
+export const max: ValueAggregate = aggregateFunction("max");
 
 /** Of the first row in the order of the source; may be null. */
-export function first<const I extends AggregateInput>(input: I): Expr<Cell<I> | null, Mentioned<I>> {
-  return aggregateOf("first", input);
-}
+export const first: ValueAggregate = aggregateFunction("first");
 
-export function last<const I extends AggregateInput>(input: I): Expr<Cell<I> | null, Mentioned<I>> {
-  return aggregateOf("last", input);
-}
+export const last: ValueAggregate = aggregateFunction("last");
 
 /** Of a sample (n − 1); null for fewer than two values. */
-export function variance<const I extends AggregateInput>(input: I): Expr<number | null, Mentioned<I>> {
-  return aggregateOf("variance", input);
-}
+export const variance: FixedAggregate<number | null> = aggregateFunction("variance");
 
 /** Square root of `variance`. */
-export function stddev<const I extends AggregateInput>(input: I): Expr<number | null, Mentioned<I>> {
-  return aggregateOf("stddev", input);
-}
+export const stddev: FixedAggregate<number | null> = aggregateFunction("stddev");
 
 /** `share` 0 … 1, linear between neighbours: `quantile("delay", 0.5)` is the median. float64. */
-export function quantile<const I extends AggregateInput>(input: I, share: number): Expr<number | null, Mentioned<I>> {
+export function quantile<const I extends string | AnyExpr>(input: I, share: number): Expr<number | null, Mentioned<I>>;
+export function quantile(input: ColumnsCallback, share: number): Expr<number | null, never>;
+export function quantile(input: AggregateInput, share: number): Expr<number | null, never> {
   return new Expr(expr.aggregate("quantile", resolve(input, "quantile"), share));
 }

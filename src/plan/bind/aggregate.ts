@@ -109,21 +109,36 @@ export function aggregateNode(
   return Object.freeze({ kind: "aggregate", id: base.id, input, ...parts, schema: out });
 }
 
+/** Text that is equal only for equal expressions: `1` and `1n` are not, nor a Date and its text. */
+function expressionKey(e: Expression): string {
+  return JSON.stringify(e, (_, value: unknown) => {
+    if (typeof value === "bigint") return `bigint ${value}`;
+    if (typeof value === "number") return Object.is(value, -0) ? "number -0" : `number ${value}`;
+    return typeof value === "string" ? `"${value}"` : value;
+  });
+}
+
 /** What the aggregates of one operator are computed as, each distinct one once. */
 class CallCollector {
-  readonly calls = new Map<string, AggregateCall>();
+  readonly calls: AggregateCall[] = [];
+  readonly #names = new Map<string, string>();
   readonly #scope: BindScope;
-  readonly #taken: ReadonlySet<string>;
+  readonly #taken: Set<string>;
 
-  constructor(scope: BindScope, taken: ReadonlySet<string>) {
+  constructor(scope: BindScope, taken: Iterable<string>) {
     this.#scope = scope;
-    this.#taken = taken;
+    this.#taken = new Set(taken);
   }
 
-  add(e: AggregateExpression): string {
-    let name = printExpression(e);
+  add(e: AggregateExpression, wanted: string | null = null): string {
+    const key = expressionKey(e);
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    let name = wanted ?? printExpression(e);
     while (this.#taken.has(name)) name += "'";
-    if (!this.calls.has(name)) this.calls.set(name, bindCall(e, name, this.#scope));
+    this.#taken.add(name);
+    this.#names.set(key, name);
+    this.calls.push(bindCall(e, name, this.#scope));
     return name;
   }
 
@@ -172,9 +187,14 @@ interface ComputedParts {
 
 /** `sum("a").div(count())`: aggregates first, then the rest of the expression over them. */
 function bindComputedAggregates(node: LogicalAggregate, { base, input, keys, scope }: ComputedParts): PlanNode {
-  const collector = new CallCollector(scope, new Set(keys.map((k) => k.name)));
+  const keyNames = keys.map((k) => k.name);
+  const collector = new CallCollector(scope, keyNames);
+  for (const output of node.aggregates) {
+    const plain = plainAggregate(output.expression);
+    if (plain !== null && !keyNames.includes(nameOf(output))) collector.add(plain, nameOf(output));
+  }
   const outputs = node.aggregates.map((a) => ({ name: nameOf(a), expression: collector.replace(a.expression) }));
-  const aggregated = aggregateNode(base, input, keys, [...collector.calls.values()]);
+  const aggregated = aggregateNode(base, input, keys, collector.calls);
   const above = new BindScope(
     base.operator,
     aggregated.schema.fields.map((f) => ({ name: f.name, side: null, column: typedColumn(f) })),
