@@ -1,6 +1,6 @@
 import { ClosedOutputError, createEngine, type Terminal } from "../platform/mod.ts";
 import { EXIT } from "./error.ts";
-import { reportFailure } from "./failure.ts";
+import { firstThrown, reportFailure } from "./failure.ts";
 import { openJob } from "./job.ts";
 import type { ParsedCommand } from "./parse.ts";
 
@@ -9,16 +9,12 @@ export async function explain(terminal: Terminal, { positionals, flags }: Parsed
   terminal.redirectConsole();
   const job = await openJob(positionals[0] ?? "");
   try {
-    const engine = await createEngine({ bundleUrl: job.bundle.url, workers: 1 });
-    try {
-      const text = await engine.explain(job.plan, { wasm: flags.has("wasm") });
-      await terminal.out.write(text.endsWith("\n") ? text : `${text}\n`);
-      return EXIT.ok;
-    } finally {
-      await engine.close();
-    }
+    await using engine = await createEngine({ bundleUrl: job.bundle.url, workers: 1 });
+    const text = await engine.explain(job.plan, { wasm: flags.has("wasm") });
+    await terminal.out.write(text.endsWith("\n") ? text : `${text}\n`);
+    return EXIT.ok;
   } catch (error) {
-    if (error instanceof ClosedOutputError) return EXIT.ok;
+    if (firstThrown(error) instanceof ClosedOutputError) return EXIT.ok;
     return await reportFailure(terminal, error, job.bundle.sourceMap);
   } finally {
     job.bundle.dispose();

@@ -7,10 +7,20 @@ import { type Paint, paintFor } from "./paint.ts";
 const CAUSES_MAX = 10;
 
 /** Says on stderr what went wrong, once, with the user's line where there is one. Gives the exit code. */
-export async function reportFailure(terminal: Terminal, error: unknown, sourceMap: SourceMap | null): Promise<number> {
+export async function reportFailure(terminal: Terminal, thrown: unknown, sourceMap: SourceMap | null): Promise<number> {
+  const error = firstThrown(thrown);
   const paint = paintFor(terminal.err);
   await terminal.err.write(failureText(error, sourceMap, paint)).catch(() => undefined);
   return exitCodeOf(error);
+}
+
+/** Of an error and those that closing things then threw, the one that came first: the others follow from it. */
+export function firstThrown(error: unknown): unknown {
+  let current = error;
+  for (let depth = 0; depth < CAUSES_MAX && current instanceof Error && "suppressed" in current; depth++) {
+    current = current.suppressed;
+  }
+  return current;
 }
 
 /** Errors of the command line, of the job file and of its plan are the user's to correct before anything runs. */

@@ -9,7 +9,7 @@ import {
   type Terminal,
 } from "../platform/mod.ts";
 import { EXIT, OutputError, UsageError } from "./error.ts";
-import { reportFailure } from "./failure.ts";
+import { firstThrown, reportFailure } from "./failure.ts";
 import { rowWriter } from "./format/row_writer.ts";
 import { type OpenJob, openJob } from "./job.ts";
 import { paintFor } from "./paint.ts";
@@ -35,7 +35,7 @@ export async function run(terminal: Terminal, options: RunOptions): Promise<numb
   } catch (error) {
     await progress.erase();
     if (interruptCode !== null) return interruptCode;
-    if (error instanceof ClosedOutputError) return EXIT.ok;
+    if (firstThrown(error) instanceof ClosedOutputError) return EXIT.ok;
     return await reportFailure(terminal, error, job.bundle.sourceMap);
   } finally {
     stopListening();
