@@ -4,6 +4,7 @@ export {
   aggregateLayout,
   generateMerge,
   generateOutput,
+  memoSizeWord,
   mergeWord,
   outputChunkWord,
   StateWord,
@@ -24,6 +25,6 @@ export {
   outputWord,
 } from "./emit.ts";
 export { type GeneratedPipeline, generatePipeline, type PipelineSpec, type Step, type Terminal } from "./pipeline.ts";
-export type { FailureCode, FailureSite, InputColumn } from "./program.ts";
+export type { FailureCode, FailureSite, InputColumn, MemoKey } from "./program.ts";
 export type { FilterStep, ProjectStep } from "./steps.ts";
 export { CodegenFailure, createHost, type Host } from "./host_functions.ts";

@@ -42,7 +42,14 @@ export interface ProgramResources {
   readonly patterns: readonly string[];
   /** `Header.scratch*` must point to a region. */
   readonly usesScratch: boolean;
+  /** How an aggregation numbers the combinations of its keys, when their domains are small. */
+  readonly memoKeys: readonly MemoKey[] | null;
 }
+
+/** Domain of a key: the dictionary of an input column, or so many values; one more for null. */
+export type MemoKey =
+  | { readonly kind: "dictionary"; readonly inputColumn: number }
+  | { readonly kind: "values"; readonly count: number };
 
 const fail = hostFunction("env", "fail", { params: ["i32", "i32"], results: [] });
 
@@ -53,6 +60,7 @@ export class Program {
   readonly sites: FailureSite[] = [];
   /** Some value of a row lives in the scratch region, which is emptied after each row. */
   usesScratch = false;
+  memoKeys: readonly MemoKey[] | null = null;
   readonly #literals = new Map<string, LiteralBytes>();
   readonly #patterns: string[] = [];
 
@@ -80,6 +88,6 @@ export class Program {
   }
 
   resources(): ProgramResources {
-    return { literals: [...this.#literals.values()], patterns: this.#patterns, usesScratch: this.usesScratch };
+    return { literals: [...this.#literals.values()], patterns: this.#patterns, usesScratch: this.usesScratch, memoKeys: this.memoKeys };
   }
 }

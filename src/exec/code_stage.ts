@@ -48,7 +48,7 @@ export class CodeStage implements Stage {
     this.#taskRowBase ??= rows.rowBase + BigInt(rows.start);
     const prepared = this.#prepare(rows.batch);
     await this.#activate(prepared, rows.batch);
-    if (prepared.code.bindBatch(rows.batch, rows.rowBase)) this.#state?.beforeBatch?.(rows.batch);
+    if (prepared.code.bindBatch(rows.batch, rows.rowBase)) this.#state?.beforeBatch?.(rows.batch, prepared.code);
     prepared.buffers?.prepare();
     prepared.code.run(rows.start, rows.end);
     this.#state?.afterRun?.();

@@ -11,8 +11,8 @@ export interface TerminalState {
   imports(): WebAssembly.ModuleImports;
   /** A module that works on this state was made: set its context words. */
   bind(code: CodeInstance): void;
-  /** Called before generated code sees rows of another batch than before. */
-  beforeBatch?(batch: Batch): void;
+  /** Called before `code` sees rows of another batch than before. */
+  beforeBatch?(batch: Batch, code: CodeInstance): void;
   /** Called after each run: words of the context block may be read back. */
   afterRun?(): void;
   /** Frees everything; idempotent. */

@@ -1,9 +1,11 @@
 import { invariant } from "../../kernel/mod.ts";
+import { i32 } from "../../wasm/mod.ts";
 import type { RowScope } from "../scope.ts";
 import type { TerminalCode } from "../steps.ts";
 import { GroupCode } from "./group_code.ts";
 import { keyParts } from "./key_field.ts";
-import { aggregateLayout, keyValues } from "./layout.ts";
+import { aggregateLayout } from "./layout.ts";
+import { memoPlace } from "./memo.ts";
 import type { AggregateTerminal } from "./terminal.ts";
 
 /** For each row: find or make its group in the worker's own table, and update what is kept of it. */
@@ -27,6 +29,21 @@ export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
 
 function findGroup(scope: RowScope, terminal: AggregateTerminal, groups: GroupCode): void {
   if (groups.table === null) return;
-  const keys = keyValues(scope, terminal).map((value) => keyParts(scope, value));
-  groups.find(scope, { keys, hash: groups.table.hash(keys) });
+  const { f } = scope;
+  const place = memoPlace(scope, terminal.keys, groups.state);
+  if (place === null) {
+    findByHash(scope, terminal, groups);
+    return;
+  }
+  // Address 0 holds 0: no entry.
+  f.set(groups.entry, i32.load(place));
+  scope.if(i32.eqz(groups.entry), () => {
+    findByHash(scope, terminal, groups);
+    f.if(place, () => f.emit(i32.store(place, groups.entry)));
+  });
+}
+
+function findByHash(scope: RowScope, terminal: AggregateTerminal, groups: GroupCode): void {
+  const keys = terminal.keys.map(({ expression }) => keyParts(scope, scope.evaluate(expression)));
+  if (groups.table !== null) groups.find(scope, { keys, hash: groups.table.hash(keys) });
 }

@@ -6,8 +6,6 @@ import type { DataType } from "../../arrow/mod.ts";
 import { invariant, unreachable } from "../../kernel/mod.ts";
 import type { AggregateCall, TypedExpression } from "../../plan/mod.ts";
 import { expressionKey } from "../expression_key.ts";
-import type { RowScope } from "../scope.ts";
-import type { Value } from "../value.ts";
 import type { Accumulator } from "./accumulator.ts";
 import { countAccumulator, type SeenAccumulator, seenAccumulator } from "./accumulators/count.ts";
 import { distinctAccumulator } from "./accumulators/distinct.ts";
@@ -151,9 +149,4 @@ function resultOf(plan: AccumulatorPlan, of: { readonly call: AggregateCall; rea
     default:
       return unreachable(call.fn);
   }
-}
-
-/** Values of all keys of the row in `scope`. */
-export function keyValues(scope: RowScope, terminal: AggregateTerminal): Value[] {
-  return terminal.keys.map(({ expression }) => scope.evaluate(expression));
 }

@@ -10,6 +10,10 @@ export const StateWord = {
   heapEnd: 4,
   /** The one entry when there are no keys; 0 before it is made. */
   single: 8,
+  /** Array of entry addresses by the number of a combination of keys; 0 when there is none. See `memo.ts`. */
+  memo: 12,
+  /** Domain sizes of up to `MEMO_KEYS_MAX` keys. */
+  memoSizes: 16,
   bytes: 64,
 } as const;
 
@@ -35,6 +39,13 @@ export const TableWord = {
   newMask: 36,
   bytes: 64,
 } as const;
+
+export const MEMO_KEYS_MAX = 8;
+
+/** Offset of the domain size of key `index` in the state block. */
+export function memoSizeWord(index: number): number {
+  return StateWord.memoSizes + 4 * index;
+}
 
 /** Offset of table `index` in the state block. */
 export function tableOffset(index: number): number {

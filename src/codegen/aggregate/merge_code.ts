@@ -14,8 +14,10 @@ import type { AggregateTerminal } from "./terminal.ts";
 export const mergeWord = {
   /** State block of the other worker. */
   source: "merge.source",
-  /** A group belongs to this part when hash & partMask = partBits. */
+  /** A group belongs to this part when hash & partMask = part. */
   partMask: "merge.partMask",
+  part: "merge.part",
+  /** Bits set in `partMask`. */
   partBits: "merge.partBits",
 } as const;
 
@@ -36,7 +38,7 @@ export function generateMerge(terminal: AggregateTerminal): GeneratedPipeline {
     f.if(from, () => groups.merge(scope, from));
     return finishModule(scope, []);
   }
-  const [partMask, partBits] = [word(mergeWord.partMask), word(mergeWord.partBits)];
+  const [partMask, part, partBits] = [word(mergeWord.partMask), word(mergeWord.part), word(mergeWord.partBits)];
   const slots = f.local("i32", "sourceSlots");
   const mask = f.local("i32", "sourceMask");
   const slot = f.local("i64", "sourceSlot");
@@ -53,8 +55,10 @@ export function generateMerge(terminal: AggregateTerminal): GeneratedPipeline {
       f.set(row, i32.add(row, 1));
       f.brIf(next, i64.eqz(slot));
       f.set(hash, slotHash(slot));
-      f.brIf(next, i32.ne(i32.and(hash, partMask), partBits));
+      f.brIf(next, i32.ne(i32.and(hash, partMask), part));
       f.set(from, i32.wrap_i64(slot));
+      // These bits are the same for all groups here: the next ones must decide in a table of this part alone.
+      f.set(hash, i32.shl(hash, partBits));
       const keys = table.keysOf(from);
       f.block((merged) => {
         table.findOrInsert(groups.entry, { keys, hash, storesKeys: false }, () => {

@@ -1,9 +1,18 @@
 import { type Batch, releaseBatch } from "../../arrow/mod.ts";
-import { type AggregateTerminal, aggregateLayout, stateWord } from "../../codegen/mod.ts";
+import {
+  type AggregateTerminal,
+  aggregateLayout,
+  type GeneratedPipeline,
+  generateMerge,
+  generateOutput,
+  stateWord,
+} from "../../codegen/mod.ts";
 import type { CodeInstance } from "../code_instance.ts";
+import type { CompiledPipeline } from "../module_cache.ts";
 import type { TerminalState } from "../terminal_state.ts";
 import type { WorkerContext } from "../worker_context.ts";
 import { type EntryChunk, GroupMemory } from "./group_memory.ts";
+import { Memo } from "./memo.ts";
 
 /** A worker's groups as others may read them. */
 export interface WorkerGroups {
@@ -15,13 +24,21 @@ export interface WorkerGroups {
 /** The groups of the rows that one worker has seen; later also the batches of the result that it made. */
 export class AggregateState implements TerminalState {
   readonly #worker: WorkerContext;
+  readonly #terminal: AggregateTerminal;
   readonly #memory: GroupMemory;
+  readonly #memo: Memo;
+  /** Made once a worker, as all tasks profit when the engine has optimised them. */
+  #merge: CompiledPipeline | null = null;
+  #output: CompiledPipeline | null = null;
   /** Kept until the driver has taken references of its own. */
   readonly #outputs: Batch[] = [];
 
   constructor(worker: WorkerContext, terminal: AggregateTerminal) {
     this.#worker = worker;
-    this.#memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner: terminal.operator });
+    this.#terminal = terminal;
+    const owner = terminal.operator;
+    this.#memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner });
+    this.#memo = new Memo(worker.arena, { owner, block: this.#memory.block });
   }
 
   imports(): WebAssembly.ModuleImports {
@@ -32,9 +49,26 @@ export class AggregateState implements TerminalState {
     code.setWord(stateWord, this.#memory.block);
   }
 
+  beforeBatch(batch: Batch, code: CodeInstance): void {
+    const { memoKeys } = code.generated.resources;
+    if (memoKeys !== null) this.#memo.prepare(memoKeys, batch);
+  }
+
+  /** All rows are in: what others may read. */
   groups(): WorkerGroups {
+    this.#memo.dispose();
     const { block, groupCount } = this.#memory;
     return { block, groupCount, chunks: this.#memory.chunks() };
+  }
+
+  mergeCode(): CompiledPipeline {
+    this.#merge ??= compiled(generateMerge(this.#terminal));
+    return this.#merge;
+  }
+
+  outputCode(): CompiledPipeline {
+    this.#output ??= compiled(generateOutput(this.#terminal));
+    return this.#output;
   }
 
   keepOutput(batch: Batch): void {
@@ -42,7 +76,12 @@ export class AggregateState implements TerminalState {
   }
 
   dispose(): void {
+    this.#memo.dispose();
     this.#memory.dispose();
     for (const batch of this.#outputs.splice(0)) releaseBatch(this.#worker.arena, batch);
   }
+}
+
+function compiled(generated: GeneratedPipeline): CompiledPipeline {
+  return { generated, module: new WebAssembly.Module(generated.bytes) };
 }

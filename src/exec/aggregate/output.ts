@@ -1,7 +1,8 @@
 import { type Batch, emptyBatch } from "../../arrow/mod.ts";
-import { type AggregateTerminal, generateOutput, outputChunkWord } from "../../codegen/mod.ts";
+import { type AggregateTerminal, outputChunkWord } from "../../codegen/mod.ts";
 import { CodeInstance } from "../code_instance.ts";
 import { EmitBuffers } from "../emit_buffers.ts";
+import type { CompiledPipeline } from "../module_cache.ts";
 import type { WorkerContext } from "../worker_context.ts";
 import type { EntryChunk } from "./group_memory.ts";
 
@@ -16,6 +17,8 @@ export function writeGroups(
   worker: WorkerContext,
   terminal: AggregateTerminal,
   options: {
+    /** Of `generateOutput`. */
+    readonly compiled: CompiledPipeline;
     readonly ranges: readonly EntryRange[];
     readonly batchRows: number;
     /** Host functions of the memory that the groups are in. */
@@ -23,8 +26,6 @@ export function writeGroups(
     readonly keep: (batch: Batch) => void;
   },
 ): void {
-  const generated = generateOutput(terminal);
-  const compiled = { generated, module: new WebAssembly.Module(generated.bytes) };
   const owner = terminal.operator;
   const rows = options.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
   const capacityRows = Math.max(1, Math.min(options.batchRows, rows));
@@ -34,7 +35,7 @@ export function writeGroups(
     const batch = buffers?.take(noInput) ?? null;
     if (batch !== null) options.keep(batch);
   };
-  const code = new CodeInstance(worker, compiled, {
+  const code = new CodeInstance(worker, options.compiled, {
     owner,
     imports: {
       ...options.imports,

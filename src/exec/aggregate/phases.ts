@@ -3,7 +3,6 @@ import type { Batch } from "../../arrow/mod.ts";
 import {
   type AggregateTerminal,
   aggregateLayout,
-  generateMerge,
   mergeWord,
   stateWord,
   TableWord,
@@ -55,15 +54,16 @@ export function mergeGroups(worker: WorkerContext, argument: unknown, task: numb
   const expectedGroups = Math.min(total, largest * 1.25) / 2 ** partBits;
   const memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner, expectedGroups });
   try {
-    runMerge(worker, { terminal, memory, sources, partBits, task });
     const keeper = stateOf(worker, state, terminal);
+    runMerge(worker, { terminal, memory, sources, partBits, task, keeper });
     const ranges = memory.chunks().map((chunk) => ({ ...chunk, start: 0, end: chunk.entryCount }));
     const batches: Batch[] = [];
     const keep = (batch: Batch) => {
       keeper.keepOutput(batch);
       batches.push(batch);
     };
-    writeGroups(worker, terminal, { ranges, batchRows, imports: memory.imports(), keep });
+    const compiled = keeper.outputCode();
+    writeGroups(worker, terminal, { compiled, ranges, batchRows, imports: memory.imports(), keep });
     return batches;
   } finally {
     memory.dispose();
@@ -78,17 +78,18 @@ function runMerge(
     readonly sources: readonly WorkerGroups[];
     readonly partBits: number;
     readonly task: number;
+    readonly keeper: AggregateState;
   },
 ): void {
   const { terminal, memory, sources, partBits, task } = merge;
-  const generated = generateMerge(terminal);
-  const compiled = { generated, module: new WebAssembly.Module(generated.bytes) };
+  const compiled = merge.keeper.mergeCode();
   const code = new CodeInstance(worker, compiled, { owner: terminal.operator, imports: memory.imports() });
   try {
     code.setWord(stateWord, memory.block);
     const partMask = partBits === 0 ? 0 : -1 << (32 - partBits);
     code.trySetWord(mergeWord.partMask, partMask >>> 0);
-    code.trySetWord(mergeWord.partBits, partBits === 0 ? 0 : (task << (32 - partBits)) >>> 0);
+    code.trySetWord(mergeWord.part, partBits === 0 ? 0 : (task << (32 - partBits)) >>> 0);
+    code.trySetWord(mergeWord.partBits, partBits);
     // Without sources the code runs all the same: it makes the one group that exists without rows.
     if (sources.length === 0) code.run(0, 0);
     for (const { block } of sources) {
@@ -112,6 +113,7 @@ export function outputGroups(worker: WorkerContext, argument: unknown, task: num
     keeper.keepOutput(batch);
     batches.push(batch);
   };
-  writeGroups(worker, terminal, { ranges: tasks[task] ?? [], batchRows, imports: keeper.imports(), keep });
+  const options = { ranges: tasks[task] ?? [], batchRows, imports: keeper.imports(), keep };
+  writeGroups(worker, terminal, { compiled: keeper.outputCode(), ...options });
   return batches;
 }
