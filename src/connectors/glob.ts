@@ -51,7 +51,7 @@ export function segmentMatcher(segment: string): (name: string) => boolean {
         source += characterClass(segment.slice(i + 1, end));
         i = end;
       }
-    } else source += char.replace(/[\\^$.*+?()[\]{}|/-]/, "\\$&");
+    } else source += char.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
   }
   const expression = new RegExp(`^${source}$`, "su");
   const hidden = segment.startsWith(".");
