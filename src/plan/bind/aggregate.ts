@@ -111,7 +111,8 @@ export function aggregateNode(
 
 /** Text that is equal only for equal expressions: `1` and `1n` are not, nor a Date and its text. */
 function expressionKey(e: Expression): string {
-  return JSON.stringify(e, (_, value: unknown) => {
+  return JSON.stringify(e, function (this: Record<string, unknown>, key, value: unknown) {
+    if (this[key] instanceof Date) return `date ${String(value)}`; // `value` is its text already
     if (typeof value === "bigint") return `bigint ${value}`;
     if (typeof value === "number") return Object.is(value, -0) ? "number -0" : `number ${value}`;
     return typeof value === "string" ? `"${value}"` : value;
