@@ -127,6 +127,8 @@ function rebuild(node: PlanNode, inputs: readonly PlanNode[], needed: Names): Pl
         schema: keep(node.schema.fields, names),
       });
     }
+    case "userFunction":
+      return withInputs(node, inputs); // its columns are what the function gives, whatever its input has
     default:
       invariant(input !== undefined, `${node.kind} has an input`);
       return rebuildOver(node, inputs, needed);
@@ -135,7 +137,7 @@ function rebuild(node: PlanNode, inputs: readonly PlanNode[], needed: Names): Pl
 
 /** Nodes whose columns come from their inputs. */
 function rebuildOver(
-  node: Exclude<PlanNode, { kind: "scan" | "project" | "aggregate" }>,
+  node: Exclude<PlanNode, { kind: "scan" | "project" | "aggregate" | "userFunction" }>,
   inputs: readonly PlanNode[],
   needed: Names,
 ): PlanNode {
