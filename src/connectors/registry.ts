@@ -4,7 +4,7 @@ import type { Sink, Source } from "./contract.ts";
 import { csvSink, csvSource } from "./csv/mod.ts";
 import { ConnectorError } from "./error.ts";
 import { generateSource } from "./generate/mod.ts";
-import { jsonSink } from "./json/mod.ts";
+import { jsonSink, jsonSource } from "./json/mod.ts";
 import { parquetSource } from "./parquet/mod.ts";
 import { rowsSource } from "./rows/mod.ts";
 
@@ -12,6 +12,7 @@ import { rowsSource } from "./rows/mod.ts";
 export const sources: ReadonlyMap<string, Source> = new Map([
   ["parquet", parquetSource],
   ["csv", csvSource],
+  ["json", jsonSource],
   ["arrow", arrowSource],
   ["rows", rowsSource],
   ["generate", generateSource],

@@ -1,1 +1,2 @@
 export { jsonSink } from "./sink.ts";
+export { jsonSource } from "./source.ts";
