@@ -172,3 +172,13 @@ test("Arrow in a pipe is a stream that other programs read", () => {
   const bytes = execFileSync(command[0] ?? "", command.slice(1), { cwd, stdio: ["ignore", "pipe", "ignore"] });
   expect([...bytes.subarray(0, 4)]).toEqual([0xff, 0xff, 0xff, 0xff]);
 });
+
+test("what a user's function gives is printed, under the columns it declares", async () => {
+  const cwd = directoryWith(
+    job(
+      'export default dataflow("x", () =>\n  Stream.generate(3).map((row) => ({ double: Number(row.index) * 2 }), { double: "int32" }),\n);',
+    ),
+  );
+  const ended = await sage(["run", "job.ts", "--format", "csv", "--quiet"], { cwd });
+  expect(ended).toEqual({ code: 0, stdout: "double\n0\n2\n4\n", stderr: "" });
+});
