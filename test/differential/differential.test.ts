@@ -1,10 +1,7 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 import { expect, test } from "vitest";
 import { Arena } from "../../src/arrow/mod.ts";
-import { InlinePool } from "../../src/exec/mod.ts";
-import { randomCase } from "./plans.ts";
-import { Random } from "./random.ts";
-import { runCase } from "./run_case.ts";
+import { fuzzCase } from "./fuzz_case.ts";
 
 const PLAN_COUNT = Number(process.env["PLANS"] ?? 300);
 const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
@@ -19,21 +16,12 @@ test(`${PLAN_COUNT} random plans give DuckDB's results (seed ${SEED})`, { timeou
   const failures: string[] = [];
   let refused = 0;
   for (let i = 0; i < PLAN_COUNT; i++) {
-    const random = new Random(SEED + i);
-    const given = randomCase(random);
-    const size = random.pick([1, 2, 5]);
-    const pool = new InlinePool({ arena, tools: null as never, userFunctions: new Map(), size });
-    const [batchRows, morselRows] = random.pick([
-      [65_536, 16_384],
-      [8, 3],
-      [1000, 7],
-    ] as const);
-    const outcome = await runCase(given, { connection, pool, batchRows, morselRows });
+    const { given, outcome } = await fuzzCase(SEED + i, { arena, connection });
     if (outcome.kind === "refused") refused++;
     if (outcome.kind === "different") {
       failures.push(`PLANS=1 SEED=${SEED + i}: ${outcome.difference}\n  ${given.query.sql}`);
     }
   }
   expect(failures.slice(0, 5).join("\n\n")).toBe("");
-  expect(refused / PLAN_COUNT).toBeLessThanOrEqual(REFUSED_SHARE_MAX);
+  if (PLAN_COUNT >= 50) expect(refused / PLAN_COUNT).toBeLessThanOrEqual(REFUSED_SHARE_MAX);
 });

@@ -1,0 +1,28 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Arena } from "../../src/arrow/mod.ts";
+import { InlinePool } from "../../src/exec/mod.ts";
+import { type Case, randomCase } from "./plans.ts";
+import { Random } from "./random.ts";
+import { type Outcome, runCase } from "./run_case.ts";
+
+const WORKER_COUNTS = [1, 2, 5];
+const SIZES = [
+  { batchRows: 65_536, morselRows: 16_384 },
+  { batchRows: 8, morselRows: 3 },
+  { batchRows: 1000, morselRows: 7 },
+];
+
+/** Makes and runs the case of a seed, with a random number of workers and random batch sizes. */
+export async function fuzzCase(
+  seed: number,
+  engines: { readonly arena: Arena; readonly connection: DuckDBConnection },
+): Promise<{ given: Case; outcome: Outcome }> {
+  const random = new Random(seed);
+  const given = randomCase(random);
+  const { arena, connection } = engines;
+  const size = random.pick(WORKER_COUNTS);
+  // Tables are in memory: nothing reads files.
+  const pool = new InlinePool({ arena, tools: null as never, userFunctions: new Map(), size });
+  const outcome = await runCase(given, { connection, pool, ...random.pick(SIZES) });
+  return { given, outcome };
+}
