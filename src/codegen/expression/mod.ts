@@ -8,6 +8,7 @@ import { compileArithmetic } from "./arithmetic.ts";
 import { compileAnd, compileNot, compileOr } from "./boolean.ts";
 import { compileCase } from "./case.ts";
 import { compileCompare } from "./compare.ts";
+import { compileDateAdd, compileDateDiff, compileDatePart, compileDateTruncate } from "./dates.ts";
 import { expressionText } from "./expression_text.ts";
 import { compileFloat64Function } from "./floats.ts";
 import { compileIn } from "./in.ts";
@@ -26,7 +27,7 @@ import {
 import type { CallCompiler } from "./support.ts";
 import { compileTextTest } from "./text_tests.ts";
 
-const CALLS: Partial<Record<ScalarFunction, CallCompiler>> = {
+const CALLS: Readonly<Record<ScalarFunction, CallCompiler>> = {
   add: compileArithmetic,
   subtract: compileArithmetic,
   multiply: compileArithmetic,
@@ -72,6 +73,18 @@ const CALLS: Partial<Record<ScalarFunction, CallCompiler>> = {
   trim: compileTrim,
   trimStart: compileTrim,
   trimEnd: compileTrim,
+  year: compileDatePart,
+  quarter: compileDatePart,
+  month: compileDatePart,
+  day: compileDatePart,
+  hour: compileDatePart,
+  minute: compileDatePart,
+  second: compileDatePart,
+  dayOfWeek: compileDatePart,
+  dayOfYear: compileDatePart,
+  dateTruncate: compileDateTruncate,
+  dateAdd: compileDateAdd,
+  dateDiff: compileDateDiff,
 };
 
 /** Code for `expression` in the current row. All expressions of the value are locals or constants. */
@@ -82,7 +95,7 @@ export const compileExpression: ExpressionCompiler = (scope: RowScope, expressio
     case "literal":
       return literalValue(scope, expression.type, expression.value);
     case "call":
-      return (CALLS[expression.fn] as CallCompiler)(scope, expression);
+      return CALLS[expression.fn](scope, expression);
     case "cast":
       throw new CodegenError("unsupported", "cast");
     case "case":
