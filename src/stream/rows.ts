@@ -58,7 +58,7 @@ function typeOfValue(value: unknown): DataType | null {
   if (value instanceof Date) return timestamp("millisecond");
   if (value instanceof Uint8Array) return binary;
   if (Array.isArray(value)) return typeOfItems(value);
-  return isPlainObject(value) ? struct(inferFields([value]) ?? []) : null;
+  return isPlainObject(value) ? struct(inferFields([value]).map((f) => field(f.name, f.type))) : null;
 }
 
 function typeOfItems(items: readonly unknown[]): DataType | null {
