@@ -5,7 +5,7 @@ import { csvSink, csvSource } from "./csv/mod.ts";
 import { ConnectorError } from "./error.ts";
 import { generateSource } from "./generate/mod.ts";
 import { jsonSink, jsonSource } from "./json/mod.ts";
-import { parquetSource } from "./parquet/mod.ts";
+import { parquetSink, parquetSource } from "./parquet/mod.ts";
 import { rowsSource } from "./rows/mod.ts";
 
 /** By `ConnectorSpec.connector`. */
@@ -19,6 +19,7 @@ export const sources: ReadonlyMap<string, Source> = new Map([
 ]);
 
 export const sinks: ReadonlyMap<string, Sink> = new Map([
+  ["parquet", parquetSink],
   ["csv", csvSink],
   ["json", jsonSink],
   ["arrow", arrowSink],

@@ -1,5 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { Arena, type Batch, type Cell, columnReader, type DataType, type Schema, typeName } from "../../src/arrow/mod.ts";
+import {
+  Arena,
+  type Batch,
+  type Cell,
+  columnReader,
+  type DataType,
+  type Schema,
+  typeName,
+} from "../../src/arrow/mod.ts";
 import { type SourceRequest, sourceOf } from "../../src/connectors/mod.ts";
 import type { ConnectorSpec } from "../../src/plan/mod.ts";
 import { nodeCompression } from "../../src/platform/compression.ts";
@@ -90,7 +98,9 @@ export function plain(type: DataType, cell: Cell): unknown {
     case "list":
       return (cell as Cell[]).map((item) => plain(type.item.type, item));
     case "struct":
-      return Object.fromEntries(type.fields.map((f) => [f.name, plain(f.type, (cell as Record<string, Cell>)[f.name] ?? null)]));
+      return Object.fromEntries(
+        type.fields.map((f) => [f.name, plain(f.type, (cell as Record<string, Cell>)[f.name] ?? null)]),
+      );
     case "date32":
     case "time":
       return String(cell);

@@ -1,5 +1,5 @@
 import type { Schema } from "../../src/arrow/mod.ts";
-import { type Expected, expectedOf, DATA } from "./support.ts";
+import { DATA, type Expected, expectedOf } from "./support.ts";
 
 /** Options with the defaults that `Stream` fills in. */
 export function csvOptions(paths: string[], changes: Record<string, unknown> = {}): Record<string, unknown> {

@@ -1,1 +1,2 @@
+export { parquetSink } from "./sink.ts";
 export { parquetSource } from "./source.ts";
