@@ -1,5 +1,5 @@
 import type { LogicalPlan } from "../plan/mod.ts";
-import { type BundledJob, bundleJob, JobError } from "../platform/mod.ts";
+import { type BundledJob, bundleJob, JobError, startWatchdog } from "../platform/mod.ts";
 import { isDataflow } from "../stream/mod.ts";
 
 /** A job file that was bundled and loaded, and whose builder has run. */
@@ -8,9 +8,13 @@ export interface OpenJob {
   readonly plan: LogicalPlan;
 }
 
-/** @throws {JobError} when the file is no job; the bundle is then gone */
-export async function openJob(file: string): Promise<OpenJob> {
+/**
+ * With a time limit a job that loops for ever while it is loaded ends the process.
+ * @throws {JobError} when the file is no job; the bundle is then gone
+ */
+export async function openJob(file: string, timeoutMs: number | null = null): Promise<OpenJob> {
   const bundle = await bundleJob(file);
+  const stopWatching = timeoutMs === null ? null : await watch(bundle, timeoutMs);
   try {
     const flow = await bundle.load();
     if (isDataflow(flow)) return { bundle, plan: bundle.guard(() => flow.plan) };
@@ -21,7 +25,14 @@ export async function openJob(file: string): Promise<OpenJob> {
   } catch (error) {
     bundle.dispose();
     throw error;
+  } finally {
+    stopWatching?.();
   }
+}
+
+function watch(bundle: BundledJob, timeoutMs: number): Promise<() => void> {
+  const message = `error: The job was still being loaded after ${timeoutMs} ms. Allow more with --timeout\n`;
+  return startWatchdog({ afterMs: timeoutMs, message, directory: bundle.directory });
 }
 
 function whatItIs(value: unknown): string {

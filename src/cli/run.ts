@@ -21,7 +21,7 @@ import { isSystemError, systemReason } from "./system_reason.ts";
 /** `sage run`: rows to stdout or a file, all else to stderr. Gives the exit code. */
 export async function run(terminal: Terminal, options: RunOptions): Promise<number> {
   terminal.redirectConsole();
-  const job = await openJob(options.file);
+  const job = await openJob(options.file, options.timeoutMs);
   const abort = new AbortController();
   let interruptCode: number | null = null;
   const stopListening = terminal.onInterrupt((exitCode) => {

@@ -33,6 +33,8 @@ export interface BundledJob {
   readonly hash: string;
   /** Absolute path of the job. */
   readonly path: string;
+  /** Temporary, holds the bundle alone. */
+  readonly directory: string;
   readonly sourceMap: SourceMap;
   /** Imports the bundle in this thread. @throws {JobError} when the job throws or exports nothing as default. */
   load(): Promise<unknown>;
@@ -92,7 +94,7 @@ function place(path: string, output: BundlerOutput): BundledJob {
       throw threwWhileLoading(error, sourceMap);
     }
   };
-  return { url, hash, path, sourceMap, load: () => load(path, url, sourceMap), guard, dispose };
+  return { url, hash, path, directory, sourceMap, load: () => load(path, url, sourceMap), guard, dispose };
 }
 
 async function load(path: string, url: string, sourceMap: SourceMap): Promise<unknown> {

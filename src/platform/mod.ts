@@ -4,6 +4,7 @@
 import type { AssetName } from "./assets.ts";
 import type { BundledJob } from "./bundle.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
+import type { WatchdogOptions } from "./watchdog.ts";
 
 export type { AssetName } from "./assets.ts";
 export type { BundledJob } from "./bundle.ts";
@@ -26,4 +27,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 /** @see assets.ts */
 export async function loadAsset(name: AssetName): Promise<Uint8Array<ArrayBuffer>> {
   return (await import("./assets.ts")).loadAsset(name);
+}
+
+/** @see watchdog.ts */
+export async function startWatchdog(options: WatchdogOptions): Promise<() => void> {
+  return (await import("./watchdog.ts")).startWatchdog(options);
 }

@@ -182,3 +182,12 @@ test("what a user's function gives is printed, under the columns it declares", a
   const ended = await sage(["run", "job.ts", "--format", "csv", "--quiet"], { cwd });
   expect(ended).toEqual({ code: 0, stdout: "double\n0\n2\n4\n", stderr: "" });
 });
+
+test.each([
+  ["at the top of its file", "for (;;);"],
+  ["in its builder", 'export default dataflow("x", () => { for (;;); });'],
+])("--timeout ends a job that loops for ever %s", async (_where, body) => {
+  const ended = await sage(["run", "job.ts", "--timeout", "400ms"], { cwd: directoryWith(job(body)) });
+  expect(ended.stderr).toBe("error: The job was still being loaded after 400 ms. Allow more with --timeout\n");
+  expect(ended.code).not.toBe(0);
+});
