@@ -7,7 +7,7 @@ import { SageError } from "../kernel/mod.ts";
 import { hostFunction } from "../wasm/mod.ts";
 import { formatDecimal, formatFloat32, formatFloat64, formatTemporal, type TextResult } from "./host_format.ts";
 import { parseBool, parseDecimal, parseFloat64, parseTemporal } from "./host_parse.ts";
-import { readText } from "./host_text.ts";
+import { isUtf8, readText } from "./host_text.ts";
 import type { FailureCode, FailureSite, ProgramResources } from "./program.ts";
 import { Scratch } from "./scratch.ts";
 
@@ -31,6 +31,9 @@ export const hostUpper = hostFunction("env", "upper", textToText);
 export const hostTrim = hostFunction("env", "trim", { params: ["i32", "i32", "i32", "i32"], results: ["i64"] });
 /** (pattern number, address, bytes) → 0 or 1. */
 export const hostRegexMatch = hostFunction("env", "regexMatch", { params: ["i32", "i32", "i32"], results: ["i32"] });
+
+/** (address, bytes) → 1 when the bytes are UTF-8. */
+export const hostIsUtf8 = hostFunction("env", "isUtf8", { params: ["i32", "i32"], results: ["i32"] });
 
 /** (ctx, value) → text. */
 export const hostFormatFloat64 = hostFunction("env", "formatFloat64", { params: ["i32", "f64"], results: ["i64"] });
@@ -151,6 +154,7 @@ function hostImports(deps: HostDependencies, scratch: Scratch): Host["imports"] 
       write(ctx, trimSides(readText(arena.u8, at, bytes), sides)),
     regexMatch: (id: number, at: number, bytes: number) =>
       (patterns[id] as RegExp).test(readText(arena.u8, at, bytes)) ? 1 : 0,
+    isUtf8: (at: number, bytes: number) => (isUtf8(arena.u8, at, bytes) ? 1 : 0),
     formatFloat64: (ctx: number, value: number) => write(ctx, formatFloat64(value)),
     formatFloat32: (ctx: number, value: number) => write(ctx, formatFloat32(value)),
     formatDecimal: (ctx: number, low: bigint, high: bigint, scale: number) =>

@@ -7,6 +7,7 @@ import type { Value } from "../value.ts";
 import { compileArithmetic } from "./arithmetic.ts";
 import { compileAnd, compileNot, compileOr } from "./boolean.ts";
 import { compileCase } from "./case.ts";
+import { compileCast } from "./cast.ts";
 import { compileCompare } from "./compare.ts";
 import { compileDateAdd, compileDateDiff, compileDatePart, compileDateTruncate } from "./dates.ts";
 import { expressionText } from "./expression_text.ts";
@@ -97,7 +98,7 @@ export const compileExpression: ExpressionCompiler = (scope: RowScope, expressio
     case "call":
       return CALLS[expression.fn](scope, expression);
     case "cast":
-      throw new CodegenError("unsupported", "cast");
+      return compileCast(scope, expression);
     case "case":
       return compileCase(scope, expression);
     case "in":
