@@ -6,9 +6,14 @@ const keys = new WeakMap<TypedExpression, string>();
 export function expressionKey(expression: TypedExpression): string {
   const known = keys.get(expression);
   if (known !== undefined) return known;
-  const key = JSON.stringify(expression, (_, value: unknown) => exact(value));
+  const key = structureKey(expression);
   keys.set(expression, key);
   return key;
+}
+
+/** Equal for structurally equal plain data. */
+export function structureKey(data: unknown): string {
+  return JSON.stringify(data, (_, value: unknown) => exact(value));
 }
 
 /** JSON loses bigint, -0, NaN and infinities, and the kind of typed arrays; keys must not. */

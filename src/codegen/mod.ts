@@ -24,7 +24,26 @@ export {
   outputRowCount,
   outputWord,
 } from "./emit.ts";
+export { structureKey } from "./expression_key.ts";
+export { CodegenFailure, createHost, type Host } from "./host_functions.ts";
+export {
+  type BuildShape,
+  type BuildTerminal,
+  BuildWord,
+  buildStateWord,
+  canBeDense,
+  entryLayout,
+  generateLink,
+  generateRest,
+  type JoinTable,
+  linkChunkWord,
+  type Placement,
+  type ProbeOutput,
+  type ProbeStep,
+  type RestSpec,
+  restChunkWord,
+  restInput,
+} from "./join/mod.ts";
 export { type GeneratedPipeline, generatePipeline, type PipelineSpec, type Step, type Terminal } from "./pipeline.ts";
 export type { FailureCode, FailureSite, InputColumn, MemoKey } from "./program.ts";
 export type { FilterStep, ProjectStep } from "./steps.ts";
-export { CodegenFailure, createHost, type Host } from "./host_functions.ts";

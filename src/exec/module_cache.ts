@@ -1,6 +1,12 @@
 import type { Batch } from "../arrow/mod.ts";
 import { valueType } from "../arrow/mod.ts";
-import { type GeneratedPipeline, generatePipeline, type InputColumn, type PipelineSpec } from "../codegen/mod.ts";
+import {
+  type GeneratedPipeline,
+  generatePipeline,
+  type InputColumn,
+  type PipelineSpec,
+  structureKey,
+} from "../codegen/mod.ts";
 
 /** Generated code for one pipeline and one physical form of its input. */
 export interface CompiledPipeline {
@@ -25,21 +31,48 @@ export function signatureOf(batch: Batch): string {
   return signature;
 }
 
-/** One per pipeline and worker: generates a module for each form of input that turns up. */
+/** Modules that a thread keeps for later jobs: a job run again starts with code that the engine has optimised. */
+const MODULES_KEPT_MAX = 128;
+
+/** Compiled code by what it was generated from, the most recently used last. */
+const kept = new Map<string, CompiledPipeline>();
+
+/** The module called `key`, from `generate` when this thread does not have it. */
+export function compiledOnce(key: string, generate: () => GeneratedPipeline): CompiledPipeline {
+  const known = kept.get(key);
+  kept.delete(key);
+  const compiled = known ?? compile(generate());
+  kept.set(key, compiled);
+  if (kept.size > MODULES_KEPT_MAX)
+    for (const oldest of kept.keys()) {
+      kept.delete(oldest);
+      break;
+    }
+  return compiled;
+}
+
+function compile(generated: GeneratedPipeline): CompiledPipeline {
+  return { generated, module: new WebAssembly.Module(generated.bytes) };
+}
+
+/** One per pipeline and worker: a module for each form of input that turns up. */
 export class ModuleCache {
   readonly #spec: PipelineSpec;
+  readonly #key: string;
   readonly #modules = new Map<string, CompiledPipeline>();
 
   constructor(spec: PipelineSpec) {
     this.#spec = spec;
+    this.#key = structureKey(spec);
   }
 
   get(batch: Batch): CompiledPipeline {
     const signature = signatureOf(batch);
     const known = this.#modules.get(signature);
     if (known !== undefined) return known;
-    const generated = generatePipeline(this.#spec, inputColumnsOf(batch));
-    const compiled = { generated, module: new WebAssembly.Module(generated.bytes) };
+    const compiled = compiledOnce(`${signature} ${this.#key}`, () =>
+      generatePipeline(this.#spec, inputColumnsOf(batch)),
+    );
     this.#modules.set(signature, compiled);
     return compiled;
   }

@@ -2,13 +2,13 @@ import { type Batch, releaseBatch } from "../../arrow/mod.ts";
 import {
   type AggregateTerminal,
   aggregateLayout,
-  type GeneratedPipeline,
   generateMerge,
   generateOutput,
   stateWord,
+  structureKey,
 } from "../../codegen/mod.ts";
 import type { CodeInstance } from "../code_instance.ts";
-import type { CompiledPipeline } from "../module_cache.ts";
+import { type CompiledPipeline, compiledOnce } from "../module_cache.ts";
 import type { TerminalState } from "../terminal_state.ts";
 import type { WorkerContext } from "../worker_context.ts";
 import { type EntryChunk, GroupMemory } from "./group_memory.ts";
@@ -62,12 +62,12 @@ export class AggregateState implements TerminalState {
   }
 
   mergeCode(): CompiledPipeline {
-    this.#merge ??= compiled(generateMerge(this.#terminal));
+    this.#merge ??= compiledOnce(`merge ${structureKey(this.#terminal)}`, () => generateMerge(this.#terminal));
     return this.#merge;
   }
 
   outputCode(): CompiledPipeline {
-    this.#output ??= compiled(generateOutput(this.#terminal));
+    this.#output ??= compiledOnce(`output ${structureKey(this.#terminal)}`, () => generateOutput(this.#terminal));
     return this.#output;
   }
 
@@ -80,8 +80,4 @@ export class AggregateState implements TerminalState {
     this.#memory.dispose();
     for (const batch of this.#outputs.splice(0)) releaseBatch(this.#worker.arena, batch);
   }
-}
-
-function compiled(generated: GeneratedPipeline): CompiledPipeline {
-  return { generated, module: new WebAssembly.Module(generated.bytes) };
 }
