@@ -1,5 +1,5 @@
 /** CSV to JSON lines: Seattle's weather by month. */
-import { avg, count, dataflow, max, Stream, sum } from "sage";
+import { count, dataflow, max, Stream, sum } from "sage";
 
 export default dataflow("weather", () =>
   Stream.fromCsv("node_modules/vega-datasets/data/seattle-weather.csv", {
@@ -17,7 +17,7 @@ export default dataflow("weather", () =>
       days: count(),
       rain_mm: sum("precipitation"),
       warmest: max("temp_max"),
-      mean: avg((c) => c.temp_max.add(c.temp_min).div(2)),
+      mean: (c) => c.temp_max.add(c.temp_min).div(2).avg(),
     })
     .orderBy("month")
     .toJson("out/weather.jsonl"),

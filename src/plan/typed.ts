@@ -2,7 +2,7 @@ import type { DataType } from "../arrow/mod.ts";
 
 /**
  * Typed expressions: what the binder makes of a user's expression and what code generation reads. Canonical: operands
- * of arithmetic and comparison already have one common type (the binder has put casts in), columns are known to exist,
+ * of arithmetic and comparison already have one common type (the binder has put casts in; products of decimals excepted), columns are known to exist,
  * and every node knows its type and whether it can be null. Dictionary types never occur: a dictionary column has the
  * type of its values here.
  */
@@ -12,6 +12,7 @@ export type ScalarFunction =
   // numbers (int*, uint*, float*, decimal). Integer overflow is an error; *Wrapping wrap around.
   | "add"
   | "subtract"
+  /** Of decimals: each operand keeps its own precision and scale, the result's scale is their sum. */
   | "multiply"
   /** Truncating for integers (zero is an error); float64 for decimals (zero is an error); IEEE for floats. */
   | "divide"

@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-unsafe-return -- rows of overloads are computed by TypeScript alone: a Stream<Open> is any of them
 import { type LogicalNode, type NamedLogicalExpression, PlanError } from "../plan/mod.ts";
 import { type CellOfInput, type ExpressionInput, resolveNamed } from "./resolve.ts";
 import type { Stream } from "./stream.ts";

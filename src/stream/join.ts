@@ -84,9 +84,9 @@ function keysOf(on: unknown): LogicalJoinKey[] {
     });
   }
   if (typeof on !== "object" || on === null) {
-    throw new PlanError("argument", `join: "on" must be names, { left: "right" } or pairs, not ${String(on)}.`);
+    throw new PlanError("argument", `join: "on" must be names, { left: "right" } or pairs, not ${typeof on}.`);
   }
-  return Object.entries(on).map(([left, right]) =>
+  return Object.entries(on as Record<string, string>).map(([left, right]) =>
     left === right ? sameName(left) : { left: expr.column(left), right: resolve(right, "join"), merged: null },
   );
 }

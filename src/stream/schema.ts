@@ -2,11 +2,11 @@ import { type DataType, type Field, field, parseType, type Schema, schema } from
 import { nearestName, PlanError } from "../plan/mod.ts";
 import type { SchemaInput, TypeText } from "./types.ts";
 
-const TYPE_NAMES: readonly string[] = [
-  ...["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"],
-  ...["utf8", "largeUtf8", "binary", "largeBinary", "date32", "timestamp[us]", "time[us]", "duration[us]"],
-  ...["decimal(18, 2)", "list<int64>", "struct<a: int64>", "dictionary<int32, utf8>"],
-];
+const TYPE_NAMES: readonly string[] =
+  "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 utf8 largeUtf8 binary largeBinary date32"
+    .split(" ")
+    .concat("timestamp[us]", "time[us]", "duration[us]", "decimal(18, 2)", "list<int64>", "struct<a: int64>")
+    .concat("dictionary<int32, utf8>");
 
 /** A type from its name; throws `PlanError` that lists the names. */
 export function typeFrom(input: TypeText | DataType): DataType {

@@ -67,7 +67,8 @@ export function arrowScan(paths: PathsInput, options: SchemaOption<SchemaInput>)
 }
 
 function oneCharacter(value: string | null, option: string): void {
-  if (value === null || /^[\x01-\x09\x0b\x0c\x0e-\x7f]$/.test(value)) return;
+  const code = value?.charCodeAt(0) ?? 0;
+  if (value === null || (value.length === 1 && code > 0 && code < 0x80 && value !== "\n" && value !== "\r")) return;
   throw new PlanError("argument", `fromCsv: ${option} must be one ASCII character, not ${JSON.stringify(value)}.`);
 }
 

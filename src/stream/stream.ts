@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-unsafe-return -- rows of overloads are computed by TypeScript alone: a Stream<Open> is any of them
 import type { LogicalNode, LogicalUserFunction, UserFunction } from "../plan/mod.ts";
 import { PlanError } from "../plan/mod.ts";
 import { Dataflow } from "./dataflow.ts";

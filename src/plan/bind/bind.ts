@@ -249,7 +249,7 @@ export function bind(plan: LogicalPlan, sources: SchemaOfSource): Plan {
   );
   return Object.freeze({
     name: plan.name,
-    roots: Object.freeze(plan.roots.map(context.bound)),
+    roots: Object.freeze(plan.roots.map((root) => context.bound(root))),
     operators: Object.freeze(operators),
   });
 }

@@ -98,8 +98,6 @@ const SIGNATURES: Readonly<Record<ScalarFunction, Signature>> = {
   dateDiff: signature(bindDateArithmetic, 2),
 };
 
-export const SCALAR_FUNCTIONS = Object.keys(SIGNATURES) as ScalarFunction[]; // keys of the record are its key type
-
 function countText({ least, most }: Signature): string {
   if (most === ANY_COUNT) return `at least ${least}`;
   return least === most ? String(least) : `${least} to ${most}`;

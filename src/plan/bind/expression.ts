@@ -1,4 +1,4 @@
-import { bool, type DataType, typeName, valueType } from "../../arrow/mod.ts";
+import { bool, typeName, valueType } from "../../arrow/mod.ts";
 import { unreachable } from "../../kernel/mod.ts";
 import {
   type CaseExpression,
@@ -15,7 +15,7 @@ import type { LiteralValue, TypedExpression } from "../typed.ts";
 import { bindCall } from "./call.ts";
 import { canCast } from "./castable.ts";
 import { type BindScope, describeTyped } from "./scope.ts";
-import { type Operand, operandAs, unify } from "./unify.ts";
+import { type Operand, unify } from "./unify.ts";
 
 /** Types one expression of a row; throws `PlanError`. */
 export function bindExpression(e: Expression, scope: BindScope): TypedExpression {
@@ -117,9 +117,4 @@ function bindField(e: FieldExpression, scope: BindScope): TypedExpression {
   }
   const type = valueType(found.type);
   return Object.freeze({ kind: "field", operand, name: e.name, type, nullable: operand.nullable || found.nullable });
-}
-
-/** A value of a type that a literal or expression must have. */
-export function bindAs(e: Expression, type: DataType, scope: BindScope): TypedExpression {
-  return operandAs({ expression: e, typed: bindExpression(e, scope) }, type);
 }

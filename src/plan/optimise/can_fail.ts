@@ -24,7 +24,16 @@ const TOTAL: ReadonlySet<ScalarFunction> = new Set<ScalarFunction>([
 
 /** An error for integers and decimals (overflow, zero), never for floats. */
 const TOTAL_FOR_FLOATS: ReadonlySet<ScalarFunction> = new Set<ScalarFunction>([
-  ...(["add", "subtract", "multiply", "divide", "modulo", "negate", "abs", "round", "floor", "ceil"] as const),
+  "add",
+  "subtract",
+  "multiply",
+  "divide",
+  "modulo",
+  "negate",
+  "abs",
+  "round",
+  "floor",
+  "ceil",
 ]);
 
 function callCanFail(e: TypedCall): boolean {

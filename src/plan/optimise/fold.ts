@@ -189,7 +189,7 @@ function evaluateFloat(e: TypedCall, a: number, b: number): TypedLiteral | null 
 
 function evaluateText(e: TypedCall, a: LiteralValue, b: LiteralValue | undefined): TypedLiteral | null {
   if (typeof a !== "string") return null;
-  if (e.fn === "length") return typedLiteral(BigInt([...a].length), e.type);
+  if (e.fn === "length") return typedLiteral(BigInt(Array.from(a).length), e.type);
   return typeof b === "string" && e.args.length === 2 ? equality(e.fn, a === b) : null;
 }
 
