@@ -36,9 +36,9 @@ function watch(bundle: BundledJob, timeoutMs: number): Promise<() => void> {
 }
 
 function whatItIs(value: unknown): string {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object") return `an object of class ${value.constructor?.name ?? "Object"}`;
   if (typeof value === "function") return "a function";
-  return `the ${typeof value} ${JSON.stringify(value) ?? String(value)}`;
+  return `a ${typeof value}`;
 }

@@ -59,7 +59,8 @@ interface RolldownError {
 function asJobError(error: unknown): JobError {
   if (error instanceof JobError) return error;
   const [first] = (error as { errors?: readonly RolldownError[] }).errors ?? [];
-  if (first === undefined) return new JobError("bundle", `The job cannot be bundled: ${error}`, { cause: error });
+  if (first === undefined)
+    return new JobError("bundle", `The job cannot be bundled: ${String(error)}`, { cause: error });
   const location = locationOf(first);
   const headline = stripVTControlCharacters(first.message).split("\n")[0] ?? "";
   switch (first.code) {

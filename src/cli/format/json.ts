@@ -45,10 +45,10 @@ function jsonOf(type: DataType, cell: Cell): string {
     case "uint32":
     case "uint64":
     case "decimal":
-      return String(cell);
+      return formatCell(value, cell);
     case "float32":
     case "float64":
-      return Number.isFinite(cell) ? (Object.is(cell, -0) ? "-0" : String(cell)) : `"${String(cell)}"`;
+      return Number.isFinite(cell) ? formatCell(value, cell) : `"${formatCell(value, cell)}"`;
     case "utf8":
     case "largeUtf8":
       return JSON.stringify(cell);
