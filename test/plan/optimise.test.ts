@@ -119,9 +119,9 @@ describe("optimise", () => {
       └─ #5 limit 10 offset 5
          └─ #4 union of 2
             ├─ #5 limit 15
-            │  └─ #1 scan parquet "flights.parquet" [delay int64] (shared)
+            │  └─ #1 scan parquet "flights.parquet" [delay int64] limit 15
             └─ #5 limit 15
-               └─ #1 scan parquet "flights.parquet" [delay int64] (shared), see above
+               └─ #1 scan parquet "flights.parquet" [delay int64] limit 15
       "
     `);
   });
@@ -240,6 +240,18 @@ describe("optimise", () => {
       "
       #2 aggregate n: count(*) by origin
       └─ #1 scan parquet "flights.parquet" [origin utf8]
+      "
+    `);
+  });
+
+  test("a source that is used twice is read twice, each time as needed", () => {
+    const stream = flights.filter(col("delay").lt(9)).select("delay").union(flights.select("delay"));
+    expect(optimised(stream as Stream)).toMatchInlineSnapshot(`
+      "
+      #5 union of 2
+      ├─ #2 filter delay < 9
+      │  └─ #1 scan parquet "flights.parquet" [delay int64] where delay < 9
+      └─ #1 scan parquet "flights.parquet" [delay int64]
       "
     `);
   });

@@ -13,6 +13,7 @@ import { pushProjections } from "./push_projection.ts";
 import type { Rule, RuleContext } from "./rule.ts";
 import { tellScan } from "./scan_predicate.ts";
 import { simplifyExpressions } from "./simplify.ts";
+import { unshareScans } from "./unshare_scans.ts";
 
 /** Passes over a plan until nothing changes; more only cost time, never correctness. */
 const PASSES_MAX = 32;
@@ -75,7 +76,7 @@ function toFixpoint(plan: Plan, rules: readonly Rule[], statistics: Statistics):
  * plan would not have (one of a row or column that nobody needs may vanish).
  */
 export function optimise(plan: Plan, statistics: Statistics = NO_STATISTICS): Plan {
-  const rewritten = toFixpoint(plan, RULES, statistics);
+  const rewritten = toFixpoint(unshareScans(plan), RULES, statistics);
   const narrow = toFixpoint(pushProjections(rewritten), [mergeProjects], statistics);
   return pass(narrow, [tellScan, chooseBuildSide], statistics);
 }
