@@ -5,6 +5,7 @@
 import type { Arena, OwnerId } from "../arrow/mod.ts";
 import { SageError } from "../kernel/mod.ts";
 import { hostFunction } from "../wasm/mod.ts";
+import { DictionaryMemos } from "./dictionary_memos.ts";
 import { formatDecimal, formatFloat32, formatFloat64, formatTemporal, type TextResult } from "./host_format.ts";
 import { parseBool, parseDecimal, parseFloat64, parseTemporal } from "./host_parse.ts";
 import { isUtf8, readText } from "./host_text.ts";
@@ -107,6 +108,15 @@ export interface Host {
   readonly imports: Readonly<Record<string, (...args: never[]) => unknown>>;
   /** Puts literals and scratch region of a module into a fresh context block at `ctx`. */
   readonly prepare: (ctx: number, find: (word: string) => number | undefined) => void;
+  /**
+   * To be called whenever other columns are put into the context block: forgets what was remembered of dictionaries.
+   * `dictionaryLength` tells how many values the dictionary of an input column has, null when it has none.
+   */
+  readonly bindBatch: (
+    ctx: number,
+    find: (word: string) => number | undefined,
+    dictionaryLength: (inputColumn: number) => number | null,
+  ) => void;
   /** Frees what `prepare` and the code allocated. */
   readonly release: () => void;
 }
@@ -127,11 +137,13 @@ export function createHost(deps: HostDependencies): Host {
     }
     if (resources.usesScratch) scratch.attach(ctx);
   };
+  const memos = new DictionaryMemos(deps);
   const release = (): void => {
+    memos.release();
     for (const address of literals.splice(0)) arena.release(address);
     scratch.release();
   };
-  return { imports: hostImports(deps, scratch), prepare, release };
+  return { imports: hostImports(deps, scratch), prepare, bindBatch: (...args) => memos.bind(...args), release };
 }
 
 function hostImports(deps: HostDependencies, scratch: Scratch): Host["imports"] {

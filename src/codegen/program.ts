@@ -35,11 +35,21 @@ export interface LiteralBytes {
   readonly bytes: Uint8Array;
 }
 
+/** Memory in which generated code remembers a result for each value of a column's dictionary. */
+export interface DictionaryMemo {
+  /** Name of the context word for its address; 0 while there is none. */
+  readonly word: string;
+  readonly inputColumn: number;
+  /** Of one entry; all zeros where nothing is known. */
+  readonly entryBytes: number;
+}
+
 /** What the host must set up before it runs a generated module, besides the columns. Plain data. */
 export interface ProgramResources {
   readonly literals: readonly LiteralBytes[];
   /** Patterns that `env.regexMatch` is called with by index; flag u. */
   readonly patterns: readonly string[];
+  readonly memos: readonly DictionaryMemo[];
   /** `Header.scratch*` must point to a region. */
   readonly usesScratch: boolean;
   /** How an aggregation numbers the combinations of its keys, when their domains are small. */
@@ -63,6 +73,9 @@ export class Program {
   memoKeys: readonly MemoKey[] | null = null;
   readonly #literals = new Map<string, LiteralBytes>();
   readonly #patterns: string[] = [];
+  readonly #memos: DictionaryMemo[] = [];
+  /** Code being generated runs once a dictionary value already. */
+  insideMemo = false;
 
   /** Call that throws in the host with the site and the row (relative to the batch). */
   failCall(site: FailureSite, row: Parameters<typeof fail.call>[1]): ReturnType<typeof fail.call> {
@@ -87,7 +100,21 @@ export class Program {
     return known >= 0 ? known : this.#patterns.push(pattern) - 1;
   }
 
+  /** Name of the context word with the address of a new memo. */
+  dictionaryMemo(inputColumn: number, entryBytes: number): string {
+    const word = `dictionaryMemo${this.#memos.length}`;
+    this.context.word(word);
+    this.#memos.push({ word, inputColumn, entryBytes });
+    return word;
+  }
+
   resources(): ProgramResources {
-    return { literals: [...this.#literals.values()], patterns: this.#patterns, usesScratch: this.usesScratch, memoKeys: this.memoKeys };
+    return {
+      literals: [...this.#literals.values()],
+      patterns: this.#patterns,
+      memos: this.#memos,
+      usesScratch: this.usesScratch,
+      memoKeys: this.memoKeys,
+    };
   }
 }

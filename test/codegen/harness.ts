@@ -52,6 +52,11 @@ export function evaluate(expression: TypedExpression, options: EvaluateOptions =
     word("results", results);
     columns.forEach((column, index) => writeColumn(column, { index, word, allocate }));
     host.prepare(ctx, (name) => program.context.find(name));
+    host.bindBatch(
+      ctx,
+      (name) => program.context.find(name),
+      (index) => (columns[index]?.dictionary ? new Set(columns[index].values).size : null),
+    );
     const env = { memory: arena.memory, ...host.imports } as unknown as WebAssembly.ModuleImports;
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
     (instance.exports["run"] as (ctx: number, start: number, end: number) => void)(ctx, 0, rowCount);

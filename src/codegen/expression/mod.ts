@@ -10,6 +10,7 @@ import { compileCase } from "./case.ts";
 import { compileCast } from "./cast.ts";
 import { compileCompare } from "./compare.ts";
 import { compileDateAdd, compileDateDiff, compileDatePart, compileDateTruncate } from "./dates.ts";
+import { compileRemembered, memoColumn } from "./dictionary_memo.ts";
 import { expressionText } from "./expression_text.ts";
 import { compileFloat64Function } from "./floats.ts";
 import { compileIn } from "./in.ts";
@@ -90,6 +91,12 @@ const CALLS: Readonly<Record<ScalarFunction, CallCompiler>> = {
 
 /** Code for `expression` in the current row. All expressions of the value are locals or constants. */
 export const compileExpression: ExpressionCompiler = (scope: RowScope, expression: TypedExpression): Value => {
+  const origin = memoColumn(scope, expression);
+  if (origin === null) return compileNow(scope, expression);
+  return compileRemembered(scope, expression, { origin, compute: () => compileNow(scope, expression) });
+};
+
+function compileNow(scope: RowScope, expression: TypedExpression): Value {
   switch (expression.kind) {
     case "column":
       return scope.column(expression.name);
@@ -108,7 +115,7 @@ export const compileExpression: ExpressionCompiler = (scope: RowScope, expressio
     default:
       return unreachable(expression);
   }
-};
+}
 
 /** A field of a struct column: a column of the scope named by the path, `s.field`. */
 function compileField(scope: RowScope, expression: TypedField): Value {
