@@ -1,5 +1,7 @@
 import type { NamedExpression, OperatorId, TypedExpression } from "../plan/mod.ts";
 import { type Expr, i32 } from "../wasm/mod.ts";
+import type { Step } from "./pipeline.ts";
+import type { InputColumn } from "./program.ts";
 import type { Binding, RowScope } from "./scope.ts";
 import type { Value } from "./value.ts";
 
@@ -13,8 +15,16 @@ export interface StepCode {
   row(scope: RowScope, next: (scope: RowScope) => void): void;
 }
 
+/** What code that does not go row by row must know of the pipeline. */
+export interface BlockInput {
+  readonly steps: readonly Step[];
+  readonly columns: readonly InputColumn[];
+}
+
 export interface TerminalCode {
   prologue?(scope: RowScope): void;
+  /** Code for the whole pipeline over as many rows as it can take at a time; it moves `row` behind them. */
+  blocks?(scope: RowScope, input: BlockInput): void;
   row(scope: RowScope): void;
   /** Code after the row loop. */
   epilogue?(scope: RowScope): void;

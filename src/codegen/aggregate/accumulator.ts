@@ -23,4 +23,18 @@ export interface Accumulator {
   merge(code: EntryCode, from: Local<"i32">): void;
   /** Emits what is left to do after an entry of another worker was copied as it is. */
   adopt?(code: EntryCode, from: Local<"i32">): void;
+  /** How what vector code collected of many rows is added; absent when rows must come one by one. */
+  readonly total?: VectorTotal;
 }
+
+export type VectorTotal =
+  | { readonly kind: "count"; readonly add: (code: EntryCode, count: Expr<"i64">) => void }
+  | { readonly kind: "seen"; readonly add: (code: EntryCode, any: Expr<"i32">) => void }
+  | { readonly kind: "floatSum"; readonly add: (code: EntryCode, sum: Expr<"f64">) => void }
+  | {
+      readonly kind: "integerSum";
+      /** Values need all of 64 bits. */
+      readonly wide: boolean;
+      readonly add: (code: EntryCode, low: Expr<"i64">, high: Expr<"i64">) => void;
+    }
+  | { readonly kind: "extreme"; readonly which: "min" | "max"; readonly take: (code: EntryCode, value: Value) => void };

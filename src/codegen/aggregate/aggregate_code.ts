@@ -7,6 +7,7 @@ import { keyParts } from "./key_field.ts";
 import { aggregateLayout } from "./layout.ts";
 import { memoPlace } from "./memo.ts";
 import type { AggregateTerminal } from "./terminal.ts";
+import { vectorLoop } from "./vector/vector_loop.ts";
 
 /** For each row: find or make its group in the worker's own table, and update what is kept of it. */
 export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
@@ -15,6 +16,9 @@ export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
   return {
     prologue(scope) {
       groups = new GroupCode(scope, layout);
+    },
+    blocks(scope, input) {
+      if (groups !== null && groups.table === null) vectorLoop(scope.within(terminal.operator), groups, input);
     },
     row(outer) {
       const scope = outer.within(terminal.operator);

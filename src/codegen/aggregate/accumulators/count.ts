@@ -1,5 +1,5 @@
-import { type Expr, f64, i32, i64 } from "../../../wasm/mod.ts";
-import type { Accumulator } from "../accumulator.ts";
+import { type Expr, i32, i64 } from "../../../wasm/mod.ts";
+import type { Accumulator, EntryCode } from "../accumulator.ts";
 import type { Packing } from "../packing.ts";
 
 /** Rows, or rows whose argument is not null, as int64. */
@@ -10,16 +10,16 @@ export interface CountAccumulator extends Accumulator {
 export function countAccumulator(packing: Packing): CountAccumulator {
   const offset = packing.take(8);
   const count = (entry: Expr<"i32">) => i64.load(entry, offset);
+  const add = ({ scope, entry }: EntryCode, rows: Expr<"i64">) =>
+    scope.f.emit(i64.store(entry, i64.add(count(entry), rows), offset));
   return {
     count,
-    update({ scope, entry }, value) {
+    update(code, value) {
       const isNull = value?.isNull ?? null;
-      const one = isNull === null ? i64.const(1n) : i64.extend_i32_u(i32.eqz(isNull));
-      scope.f.emit(i64.store(entry, i64.add(count(entry), one), offset));
+      add(code, isNull === null ? i64.const(1n) : i64.extend_i32_u(i32.eqz(isNull)));
     },
-    merge({ scope, entry }, from) {
-      scope.f.emit(i64.store(entry, i64.add(count(entry), count(from)), offset));
-    },
+    merge: (code, from) => add(code, count(from)),
+    total: { kind: "count", add },
   };
 }
 
@@ -31,19 +31,16 @@ export interface SeenAccumulator extends Accumulator {
 export function seenAccumulator(packing: Packing): SeenAccumulator {
   const offset = packing.take(1);
   const seen = (entry: Expr<"i32">) => i32.load8_u(entry, offset);
+  const add = ({ scope, entry }: EntryCode, any: Expr<"i32">) =>
+    scope.f.emit(i32.store8(entry, i32.or(seen(entry), any), offset));
   return {
     seen,
-    update({ scope, entry }, value) {
+    update(code, value) {
       const isNull = value?.isNull ?? null;
-      const flag = isNull === null ? i32.const(1) : i32.or(seen(entry), i32.eqz(isNull));
-      scope.f.emit(i32.store8(entry, flag, offset));
+      if (isNull === null) code.scope.f.emit(i32.store8(code.entry, 1, offset));
+      else add(code, i32.eqz(isNull));
     },
-    merge({ scope, entry }, from) {
-      scope.f.emit(i32.store8(entry, i32.or(seen(entry), seen(from)), offset));
-    },
+    merge: (code, from) => add(code, seen(from)),
+    total: { kind: "seen", add },
   };
-}
-
-export function asFloat(count: Expr<"i64">): Expr<"f64"> {
-  return f64.convert_i64_s(count);
 }

@@ -25,21 +25,23 @@ export function extremeAccumulator(
     const less = compareValues(scope, comparison, { left: value, right: slot.load(scope, entry) });
     return start === null ? i32.or(i32.eqz(seen.seen(entry)), less) : less;
   };
+  const update = (code: EntryCode, value: Value | null) => {
+    if (value === null) return;
+    const replace = () => {
+      code.scope.if(better(code, value), () => slot.store(code, value));
+      seen.update(code, { ...value, isNull: null });
+    };
+    if (value.isNull === null) replace();
+    else code.scope.if(i32.eqz(value.isNull), replace);
+  };
   return {
     slot,
     seen,
     init: (code) => {
       if (start !== null) slot.store(code, start);
     },
-    update(code, value) {
-      if (value === null) return;
-      const replace = () => {
-        code.scope.if(better(code, value), () => slot.store(code, value));
-        seen.update(code, { ...value, isNull: null });
-      };
-      if (value.isNull === null) replace();
-      else code.scope.if(i32.eqz(value.isNull), replace);
-    },
+    update,
+    total: { kind: "extreme", which: of.which, take: update },
     merge(code, from) {
       code.scope.if(seen.seen(from), () => {
         const value = slot.load(code.scope, from);

@@ -8,7 +8,7 @@ import { invariant } from "../../../kernel/mod.ts";
 import { type Expr, f64, i32, i64, type Local, select } from "../../../wasm/mod.ts";
 import type { RowScope } from "../../scope.ts";
 import { reprOf, type Value } from "../../value.ts";
-import type { Accumulator, EntryCode } from "../accumulator.ts";
+import type { Accumulator, EntryCode, VectorTotal } from "../accumulator.ts";
 import type { Packing } from "../packing.ts";
 
 export type SumAccumulator = Accumulator &
@@ -43,6 +43,7 @@ function floatSum(offset: number): SumAccumulator {
       add(code, value.isNull === null ? x : select(value.isNull, f64.const(0), x));
     },
     merge: (code, from) => add(code, f64.load(from, offset)),
+    total: { kind: "floatSum", add },
   };
 }
 
@@ -59,6 +60,7 @@ function narrowSum(offset: number, signed: boolean): SumAccumulator {
       add(code, value.isNull === null ? wide : select(value.isNull, i64.const(0n), wide));
     },
     merge: (code, from) => add(code, i64.load(from, offset)),
+    total: { kind: "integerSum", wide: false, add: (code, low) => add(code, low) },
   };
 }
 
@@ -85,7 +87,12 @@ function wideSum(packing: Packing, options: { readonly words: 2 | 3; readonly si
         offset,
         Array.from({ length: words }, (_, i) => i64.load(from, offset + 8 * i)),
       ),
+    ...(words === 2 ? { total: wideTotal(offset) } : {}),
   };
+}
+
+function wideTotal(offset: number): VectorTotal {
+  return { kind: "integerSum", wide: true, add: (code, low, high) => addWords(code, offset, [low, high]) };
 }
 
 /** `value` extended to the words of the sum, least significant first. */
