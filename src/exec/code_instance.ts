@@ -64,6 +64,11 @@ export class CodeInstance {
     batch.columns.forEach((column, index) => {
       for (const word of COLUMN_WORDS) this.trySetWord(inputWord(index, word), columnAddress(column, word));
     });
+    this.#host.bindBatch(
+      this.ctx,
+      (word) => this.generated.context.find(word),
+      (index) => rememberedValues(batch, index),
+    );
     return true;
   }
 
@@ -100,6 +105,12 @@ export class CodeInstance {
     invariant(offset !== undefined, `no context word ${name}`);
     return (this.ctx + offset) >>> 2;
   }
+}
+
+/** Values of a column's dictionary whose results are worth remembering: not more than there are rows. */
+function rememberedValues(batch: Batch, index: number): number | null {
+  const count = batch.columns[index]?.dictionary?.length ?? null;
+  return count !== null && count <= batch.rowCount ? count : null;
 }
 
 function columnAddress(column: Column, word: ColumnWord): Address {
