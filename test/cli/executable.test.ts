@@ -9,13 +9,15 @@ import { directoryWith } from "./sage.ts";
 /** The built executable, tried as a new user would: from an empty directory, with an empty environment. */
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+/** Two seconds on a quiet machine. */
+const BUILD_MS_MAX = 240_000;
 const place = mkdtempSync(join(tmpdir(), "sage-executable-"));
 const executable = join(place, "sage");
 
 beforeAll(() => {
   const bun = join(root, "node_modules/.bin/bun");
   execFileSync(bun, [join(root, "scripts/build.ts"), "--outfile", executable], { stdio: "ignore" });
-});
+}, BUILD_MS_MAX);
 
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 

@@ -22,7 +22,7 @@ test("rows go to stdout, the summary to stderr", async () => {
   expect(ended).toEqual({
     code: 0,
     stdout: "index\nint64\n─────\n    0\n    1\n    2\n(3 rows)\n",
-    stderr: expect.stringMatching(/^Read 3 rows in \d+ ms \([\d,]+ rows\/s\)\.\n$/),
+    stderr: expect.stringMatching(/^Read 3 rows in [\d.]+ m?s \([\d,]+ rows\/s\)\.\n$/),
   });
 });
 
