@@ -6,6 +6,7 @@ import { bindInput } from "./column_load.ts";
 import { type ContextLayout, Header } from "./context.ts";
 import { type EmitTerminal, type EmittedColumn, emitCode } from "./emit.ts";
 import { compileExpression } from "./expression/mod.ts";
+import { type BuildTerminal, buildCode, type ProbeStep, probeCode } from "./join/mod.ts";
 import { type FailureSite, type InputColumn, Program, type ProgramResources } from "./program.ts";
 import { RowScope } from "./scope.ts";
 import {
@@ -17,8 +18,8 @@ import {
   type TerminalCode,
 } from "./steps.ts";
 
-export type Step = FilterStep | ProjectStep;
-export type Terminal = EmitTerminal | AggregateTerminal;
+export type Step = FilterStep | ProjectStep | ProbeStep;
+export type Terminal = EmitTerminal | AggregateTerminal | BuildTerminal;
 
 /** A pipeline as data: it is posted to the workers, which generate the code for the batches they see. */
 export interface PipelineSpec {
@@ -53,6 +54,7 @@ export function generatePipeline(spec: PipelineSpec, columns: readonly InputColu
   const terminal = terminalCode(spec.terminal, emitted);
   for (const part of [...steps, terminal]) part.prologue?.(scope);
   f.set(row, f.params.start);
+  terminal.blocks?.(scope, { steps: spec.steps, columns });
   f.while(i32.lt_u(row, f.params.end), () => {
     scope.branch(() => runSteps(scope, { steps, terminal }));
     if (program.usesScratch)
@@ -85,6 +87,8 @@ function stepCode(step: Step): StepCode {
       return filterCode(step);
     case "project":
       return projectCode(step);
+    case "probe":
+      return probeCode(step);
     default:
       return unreachable(step);
   }
@@ -96,6 +100,8 @@ function terminalCode(terminal: Terminal, emitted: EmittedColumn[]): TerminalCod
       return emitCode(terminal, emitted);
     case "aggregate":
       return aggregateCode(terminal);
+    case "joinBuild":
+      return buildCode(terminal);
     default:
       return unreachable(terminal);
   }

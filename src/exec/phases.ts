@@ -1,4 +1,5 @@
 import { aggregateEach, aggregatePhases } from "./aggregate/mod.ts";
+import { joinEach, joinPhases } from "./join/mod.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** A function that workers call for tasks of a phase; results are plain data. */
@@ -7,10 +8,11 @@ export type PhaseHandler = (worker: WorkerContext, argument: unknown, task: numb
 export type EachHandler = (worker: WorkerContext, argument: unknown) => unknown;
 
 /** By name, as messages carry it. */
-export const phaseHandlers: Readonly<Record<string, PhaseHandler>> = { ...aggregatePhases };
+export const phaseHandlers: Readonly<Record<string, PhaseHandler>> = { ...aggregatePhases, ...joinPhases };
 
 export const eachHandlers: Readonly<Record<string, EachHandler>> = {
   ...aggregateEach,
+  ...joinEach,
   /** Drops a terminal's state; `argument` is its name. */
   dropState(worker, argument) {
     const name = argument as string;

@@ -3,6 +3,7 @@ import type { Terminal } from "../codegen/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import { AggregateState } from "./aggregate/mod.ts";
 import type { CodeInstance } from "./code_instance.ts";
+import { BuildState } from "./join/mod.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** What a terminal other than emit keeps in a worker: its tables and buffers, used by generated code. */
@@ -32,6 +33,8 @@ function newState(worker: WorkerContext, terminal: Terminal): TerminalState {
   switch (terminal.kind) {
     case "aggregate":
       return new AggregateState(worker, terminal);
+    case "joinBuild":
+      return new BuildState(worker, terminal);
     case "emit":
       return invariant(false, "emit keeps no state") as never;
   }

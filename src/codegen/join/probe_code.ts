@@ -1,0 +1,240 @@
+/** One step of the probe side's pipeline: for a row, walks the chain of entries that may match. */
+import { invariant, unreachable } from "../../kernel/mod.ts";
+import type { OperatorId, TypedExpression } from "../../plan/mod.ts";
+import { type Expr, i32, type Label, type Local } from "../../wasm/mod.ts";
+import { keyEquals } from "../aggregate/mod.ts";
+import type { Binding, RowScope } from "../scope.ts";
+import { isTrue, type StepCode } from "../steps.ts";
+import { entryBindings, evaluateKeys, hashKeys, type RowKeys } from "./entry.ts";
+import { type EntryLayout, entryLayout, NEXT_OFFSET } from "./layout.ts";
+import { denseIndex, slotAt } from "./link_code.ts";
+import { type BuildShape, type JoinTable, Status } from "./shape.ts";
+
+/** What comes out for a row of the probe side. */
+export type ProbeOutput =
+  /** One row for each match. */
+  | "matches"
+  /** The same, and one with nulls when there is none. */
+  | "matchesOrNull"
+  /** The row itself when there is a match, or when there is none. */
+  | "exists"
+  | "absent"
+  /** Nothing: matches are only noted in the entries. */
+  | "nothing";
+
+export interface ProbeStep {
+  readonly kind: "probe";
+  readonly operator: OperatorId;
+  readonly shape: BuildShape;
+  readonly table: JoinTable;
+  /** Over the probe side's columns, of the types of the shape's keys. */
+  readonly keys: readonly TypedExpression[];
+  /** Over both sides' columns; part of the match. */
+  readonly residual: TypedExpression | null;
+  readonly output: ProbeOutput;
+}
+
+export function probeCode(step: ProbeStep): StepCode {
+  return { row: (scope, next) => new Probe(step, scope.within(step.operator)).emit(next) };
+}
+
+/** The code for one row. `next` is emitted once, so that code does not double with each join of a pipeline. */
+class Probe {
+  readonly #step: ProbeStep;
+  readonly #scope: RowScope;
+  readonly #layout: EntryLayout;
+  readonly #entry: Local<"i32">;
+  readonly #keys: RowKeys;
+  readonly #hash: Local<"i32"> | null;
+
+  constructor(step: ProbeStep, scope: RowScope) {
+    this.#step = step;
+    this.#scope = scope;
+    this.#layout = entryLayout(step.shape);
+    this.#entry = scope.f.local("i32", "match");
+    this.#keys = evaluateKeys(scope, step.keys);
+    const hashed = step.table.placement.kind === "hash";
+    this.#hash = hashed ? hashKeys(scope, this.#keys.parts) : null;
+  }
+
+  emit(next: (scope: RowScope) => void): void {
+    const { output } = this.#step;
+    switch (output) {
+      case "matches":
+        return this.#eachMatch((joined) => next(joined));
+      case "nothing":
+        return this.#eachMatch(() => {});
+      case "matchesOrNull":
+        return this.#eachMatchOrNull(next);
+      case "exists":
+        return this.#whenExists(next);
+      case "absent":
+        return this.#whenAbsent(next);
+      default:
+        return unreachable(output);
+    }
+  }
+
+  #eachMatch(body: (joined: RowScope) => void): void {
+    const { f } = this.#scope;
+    f.block((done) => {
+      this.#findFirst();
+      f.loop((again) => {
+        f.brIf(done, i32.eqz(this.#entry));
+        this.#scope.branch(() => {
+          f.block((miss) => {
+            const joined = this.#check(miss);
+            this.#mark();
+            body(joined);
+          }, "miss");
+        });
+        this.#advance();
+        f.br(again);
+      }, "chain");
+    }, "done");
+  }
+
+  #eachMatchOrNull(next: (scope: RowScope) => void): void {
+    const { f } = this.#scope;
+    const { nullEntry } = this.#step.table;
+    invariant(nullEntry !== 0, "an outer join has an entry of nulls");
+    const found = f.local("i32", "found");
+    f.set(found, 0);
+    f.block((done) => {
+      this.#findFirst();
+      f.loop((again) => {
+        f.block((give) => {
+          f.if(i32.eqz(this.#entry), () => {
+            f.brIf(done, found);
+            f.set(this.#entry, nullEntry);
+            f.br(give);
+          });
+          f.block((miss) => {
+            this.#scope.branch(() => {
+              this.#check(miss);
+              this.#mark();
+            });
+            f.br(give);
+          }, "miss");
+          this.#advance();
+          f.br(again);
+        }, "give");
+        f.set(found, 1);
+        this.#scope.branch(() => next(this.#joined()));
+        // The chain behind the entry of nulls is empty: there it ends.
+        this.#advance();
+        f.br(again);
+      }, "chain");
+    }, "done");
+  }
+
+  #whenExists(next: (scope: RowScope) => void): void {
+    const { f } = this.#scope;
+    f.block((done) => {
+      f.block((found) => this.#search(() => f.br(found), done), "found");
+      this.#scope.branch(() => next(this.#scope));
+    }, "done");
+  }
+
+  #whenAbsent(next: (scope: RowScope) => void): void {
+    const { f } = this.#scope;
+    f.block((done) => {
+      f.block((none) => this.#search(() => f.br(done), none), "none");
+      this.#scope.branch(() => next(this.#scope));
+    }, "done");
+  }
+
+  /** Walks the chain until a match, where `onMatch` must leave; to `none` at the end. */
+  #search(onMatch: () => void, none: Label): void {
+    const { f } = this.#scope;
+    this.#findFirst();
+    f.loop((again) => {
+      f.brIf(none, i32.eqz(this.#entry));
+      f.block((miss) => {
+        this.#scope.branch(() => this.#check(miss));
+        onMatch();
+      }, "miss");
+      this.#advance();
+      f.br(again);
+    }, "chain");
+  }
+
+  /** Sets the entry to the first of the chain; 0 where there is none. */
+  #findFirst(): void {
+    const { f } = this.#scope;
+    const { table } = this.#step;
+    const { anyNull } = this.#keys;
+    const load = () => {
+      const index = f.local("i32", "slotIndex");
+      switch (table.placement.kind) {
+        case "all":
+          f.set(this.#entry, i32.load(i32.const(table.directory)));
+          return;
+        case "hash":
+          invariant(this.#hash !== null, "a hash table needs a hash");
+          f.set(index, i32.shr_u(this.#hash, table.placement.shift));
+          f.set(this.#entry, i32.load(slotAt(table, index)));
+          return;
+        case "dense":
+          denseIndex(this.#scope, { key: this.#keys.parts[0], placement: table.placement, index });
+          f.set(this.#entry, 0);
+          f.if(i32.lt_u(index, table.placement.slotCount), () => f.set(this.#entry, i32.load(slotAt(table, index))));
+          return;
+        default:
+          unreachable(table.placement);
+      }
+    };
+    if (anyNull === null) load();
+    else {
+      f.set(this.#entry, 0);
+      f.if(i32.eqz(anyNull), load);
+    }
+  }
+
+  #advance(): void {
+    this.#scope.f.set(this.#entry, i32.load(this.#entry, NEXT_OFFSET));
+  }
+
+  /** Emits a branch to `miss` where the entry does not match; the scope of both sides' columns. */
+  #check(miss: Label): RowScope {
+    const { f } = this.#scope;
+    const unequal = this.#unequal();
+    if (unequal !== null) f.brIf(miss, unequal);
+    const joined = this.#joined();
+    const { residual } = this.#step;
+    if (residual !== null) f.brIf(miss, i32.eqz(isTrue(joined.evaluate(residual))));
+    return joined;
+  }
+
+  #unequal(): Expr<"i32"> | null {
+    const { f } = this.#scope;
+    if (this.#step.table.placement.kind !== "hash") return null;
+    const { keys, hashOffset } = this.#layout;
+    const tests = keys.map((field, index) => {
+      const part = this.#keys.parts[index];
+      invariant(part !== undefined, "both sides have as many keys");
+      return keyEquals(this.#entry, field, part);
+    });
+    const equal = f.local("i32", "equal");
+    const all = tests.reduce((a, b) => i32.and(a, b));
+    if (hashOffset === null) return i32.eqz(all);
+    // Keys are compared only where hashes are equal.
+    f.set(equal, 0);
+    f.if(i32.eq(i32.load(this.#entry, hashOffset), this.#hash ?? 0), () => f.set(equal, all));
+    return i32.eqz(equal);
+  }
+
+  #mark(): void {
+    const { statusOffset } = this.#layout;
+    if (statusOffset !== null) this.#scope.f.emit(i32.store8(this.#entry, Status.matched, statusOffset));
+  }
+
+  /** The probe side's columns and the entry's. */
+  #joined(): RowScope {
+    const scope = this.#scope;
+    const bindings = new Map<string, Binding>();
+    for (const [name, { origin }] of scope.bindings()) bindings.set(name, { load: () => scope.column(name), origin });
+    for (const [name, binding] of entryBindings(scope, this.#layout, this.#entry)) bindings.set(name, binding);
+    return scope.derive(bindings, this.#step.operator);
+  }
+}

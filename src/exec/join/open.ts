@@ -1,0 +1,131 @@
+import type { Batch } from "../../arrow/mod.ts";
+import { type Field, retainBatch } from "../../arrow/mod.ts";
+import type { BuildShape, ProbeOutput, ProbeStep, RestSpec } from "../../codegen/mod.ts";
+import { columnNames, type JoinKind, type JoinNode } from "../../plan/mod.ts";
+import type { Driver } from "../driver.ts";
+import { type BatchList, type OpenPipeline, type OpenSource, openAt, withStep } from "../open_pipeline.ts";
+import type { RestArgument } from "./phases.ts";
+import { type BuiltTable, buildTable, chunkTasks } from "./table.ts";
+
+/** How a join is done, given which side its hash table is made of. */
+interface Method {
+  /** What a row of the probe side gives. */
+  readonly output: ProbeOutput;
+  /** Which rows of the build side follow after the probe. */
+  readonly rest: RestSpec["gives"] | null;
+}
+
+const BUILD_RIGHT: Readonly<Record<JoinKind, Method>> = {
+  inner: { output: "matches", rest: null },
+  cross: { output: "matches", rest: null },
+  left: { output: "matchesOrNull", rest: null },
+  right: { output: "matches", rest: "unmatched" },
+  full: { output: "matchesOrNull", rest: "unmatched" },
+  semi: { output: "exists", rest: null },
+  anti: { output: "absent", rest: null },
+};
+
+const BUILD_LEFT: Readonly<Record<JoinKind, Method>> = {
+  inner: { output: "matches", rest: null },
+  cross: { output: "matches", rest: null },
+  left: { output: "matches", rest: "unmatched" },
+  right: { output: "matchesOrNull", rest: null },
+  full: { output: "matchesOrNull", rest: "unmatched" },
+  semi: { output: "nothing", rest: "matched" },
+  anti: { output: "nothing", rest: "unmatched" },
+};
+
+/**
+ * Runs the build side to its end, and gives the probe side's pipelines with the join's step; behind them, where rows
+ * of the build side are wanted for having a match or none, a pipeline of those. They must run in that order. The hash
+ * table is freed when the last of them has ended.
+ */
+export async function openJoin(
+  driver: Driver,
+  node: JoinNode,
+  sides: { readonly left: readonly OpenPipeline[]; readonly right: readonly OpenPipeline[] },
+): Promise<readonly OpenPipeline[]> {
+  const { buildSide } = node;
+  const method = (buildSide === "left" ? BUILD_LEFT : BUILD_RIGHT)[node.how];
+  const shape = buildShape(node, method);
+  const built = await buildTable(driver, shape, sides[buildSide]);
+  const step: ProbeStep = {
+    kind: "probe",
+    operator: node.id,
+    shape,
+    table: built.table,
+    keys: node.keys.map((key) => (buildSide === "left" ? key.right : key.left)),
+    residual: node.residual,
+    output: method.output,
+  };
+  const probe = sides[buildSide === "left" ? "right" : "left"];
+  const pipelines = probe.map((pipeline) => withStep(pipeline, step, node.schema));
+  if (method.rest === null) return freeing(pipelines, built);
+  return freeing([...pipelines, restPipeline(driver, node, { shape, built, gives: method.rest })], built);
+}
+
+function buildShape(node: JoinNode, method: Method): BuildShape {
+  const { buildSide } = node;
+  return {
+    operator: node.id,
+    keys: node.keys.map((key) => key[buildSide]),
+    columns: carriedColumns(node, method),
+    tracksMatches: method.rest !== null,
+    hasNullEntry: method.output === "matchesOrNull",
+  };
+}
+
+/** Columns of the build side that the output or the residual condition needs. */
+function carriedColumns(node: JoinNode, method: Method): readonly Field[] {
+  const { fields } = node[node.buildSide].schema;
+  const isOutput = method.output === "matches" || method.output === "matchesOrNull" || method.rest !== null;
+  if (isOutput) return fields;
+  const needed = node.residual === null ? new Set<string>() : columnNames(node.residual);
+  return fields.filter(({ name }) => needed.has(name));
+}
+
+/** Frees the table when the last of the pipelines has ended. */
+function freeing(pipelines: readonly OpenPipeline[], built: BuiltTable): readonly OpenPipeline[] {
+  let left = pipelines.length;
+  return pipelines.map((pipeline) => ({
+    ...pipeline,
+    source: async (): Promise<OpenSource> => {
+      const { spec, release } = await pipeline.source();
+      return {
+        spec,
+        release: () => {
+          release();
+          left--;
+          if (left === 0) built.release();
+        },
+      };
+    },
+  }));
+}
+
+interface Rest {
+  readonly shape: BuildShape;
+  readonly built: BuiltTable;
+  readonly gives: RestSpec["gives"];
+}
+
+function restPipeline(driver: Driver, node: JoinNode, rest: Rest): OpenPipeline {
+  const source = async (): Promise<OpenSource> => {
+    const { batches, release } = await readRest(driver, node, rest);
+    return { spec: { kind: "batches", batches, taskRows: driver.options.batchRows }, release };
+  };
+  return openAt(source, node.schema, { operator: node.id, text: `${rest.gives} rows of join #${node.id}` });
+}
+
+async function readRest(driver: Driver, node: JoinNode, rest: Rest): Promise<BatchList> {
+  const state = `join rest ${node.id}`;
+  const tasks = chunkTasks(rest.built.chunks);
+  const spec: RestSpec = { shape: rest.shape, gives: rest.gives, schema: node.schema };
+  const argument: RestArgument = { spec, state, tasks, batchRows: driver.options.batchRows };
+  const batches = ((await driver.phase("join.rest", argument, tasks.length)) as Batch[][]).flat();
+  // The workers' references go with their state.
+  for (const batch of batches) retainBatch(driver.arena, batch);
+  const list = driver.own(batches);
+  await driver.each("dropState", state);
+  return list;
+}
