@@ -35,7 +35,6 @@ export {
   entryLayout,
   generateLink,
   generateRest,
-  type JoinTable,
   linkChunkWord,
   type Placement,
   type ProbeOutput,
@@ -43,7 +42,36 @@ export {
   type RestSpec,
   restChunkWord,
   restInput,
+  type TableAddresses,
+  tableWords,
 } from "./join/mod.ts";
-export { type GeneratedPipeline, generatePipeline, type PipelineSpec, type Step, type Terminal } from "./pipeline.ts";
+export {
+  type GeneratedPipeline,
+  generatePipeline,
+  type PipelineSpec,
+  pipelineKey,
+  type Step,
+  stepWords,
+  type Terminal,
+} from "./pipeline.ts";
 export type { FailureCode, FailureSite, InputColumn, MemoKey } from "./program.ts";
+export {
+  COUNTS_BYTES,
+  ColumnEntry,
+  type Encoding,
+  type GatherExports,
+  type GeneratedSort,
+  generateGather,
+  generateSort,
+  type KeyShape,
+  PARTS_MAX,
+  planWords,
+  type SortExports,
+  type SortKeyShape,
+  SortRecord,
+  Threshold,
+  type ThresholdStep,
+  thresholdShapes,
+  thresholdWord,
+} from "./sort/mod.ts";
 export type { FilterStep, ProjectStep } from "./steps.ts";

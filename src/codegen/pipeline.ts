@@ -6,9 +6,11 @@ import { bindInput } from "./column_load.ts";
 import { type ContextLayout, Header } from "./context.ts";
 import { type EmitTerminal, type EmittedColumn, emitCode } from "./emit.ts";
 import { compileExpression } from "./expression/mod.ts";
-import { type BuildTerminal, buildCode, type ProbeStep, probeCode } from "./join/mod.ts";
+import { structureKey } from "./expression_key.ts";
+import { type BuildTerminal, buildCode, type ProbeStep, probeCode, tableWords } from "./join/mod.ts";
 import { type FailureSite, type InputColumn, Program, type ProgramResources } from "./program.ts";
 import { RowScope } from "./scope.ts";
+import { type ThresholdStep, thresholdCode } from "./sort/mod.ts";
 import {
   type FilterStep,
   filterCode,
@@ -18,7 +20,7 @@ import {
   type TerminalCode,
 } from "./steps.ts";
 
-export type Step = FilterStep | ProjectStep | ProbeStep;
+export type Step = FilterStep | ProjectStep | ProbeStep | ThresholdStep;
 export type Terminal = EmitTerminal | AggregateTerminal | BuildTerminal;
 
 /** A pipeline as data: it is posted to the workers, which generate the code for the batches they see. */
@@ -37,6 +39,24 @@ export interface GeneratedPipeline {
   /** One for each output column when the terminal emits. */
   readonly emitted: readonly EmittedColumn[];
   readonly resources: ProgramResources;
+}
+
+/** Equal for pipelines whose code is the same. */
+export function pipelineKey(spec: PipelineSpec): string {
+  const steps = spec.steps.map((step) => (step.kind === "probe" ? { ...step, addresses: null } : step));
+  return structureKey({ ...spec, steps });
+}
+
+/** Context words that the pipeline's steps find their tables by. */
+export function stepWords(spec: PipelineSpec): ReadonlyMap<string, number> {
+  const words = new Map<string, number>();
+  for (const step of spec.steps) {
+    if (step.kind !== "probe") continue;
+    const names = tableWords(step.operator);
+    words.set(names.directory, step.addresses.directory);
+    words.set(names.nullEntry, step.addresses.nullEntry);
+  }
+  return words;
 }
 
 export function generatePipeline(spec: PipelineSpec, columns: readonly InputColumn[]): GeneratedPipeline {
@@ -87,6 +107,8 @@ function stepCode(step: Step): StepCode {
       return filterCode(step);
     case "project":
       return projectCode(step);
+    case "threshold":
+      return thresholdCode(step);
     case "probe":
       return probeCode(step);
     default:

@@ -1,5 +1,6 @@
 import { aggregateEach, aggregatePhases } from "./aggregate/mod.ts";
 import { joinEach, joinPhases } from "./join/mod.ts";
+import { sortPhases } from "./sort/mod.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** A function that workers call for tasks of a phase; results are plain data. */
@@ -8,7 +9,11 @@ export type PhaseHandler = (worker: WorkerContext, argument: unknown, task: numb
 export type EachHandler = (worker: WorkerContext, argument: unknown) => unknown;
 
 /** By name, as messages carry it. */
-export const phaseHandlers: Readonly<Record<string, PhaseHandler>> = { ...aggregatePhases, ...joinPhases };
+export const phaseHandlers: Readonly<Record<string, PhaseHandler>> = {
+  ...aggregatePhases,
+  ...joinPhases,
+  ...sortPhases,
+};
 
 export const eachHandlers: Readonly<Record<string, EachHandler>> = {
   ...aggregateEach,
