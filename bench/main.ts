@@ -2,6 +2,7 @@
  * `npm run bench [-- NAME …]`: SAGE with two workers against DuckDB with two threads, the same data in memory, answers
  * compared in the same run. Prints a table; names choose the cases that contain them.
  */
+import { fileURLToPath } from "node:url";
 import { avg, col, count, lit, Stream, sum } from "../mod.ts";
 import { type BenchCase, compareCase } from "./compare.ts";
 import { openSetting, type TableSpec } from "./data.ts";
@@ -47,6 +48,8 @@ const TABLES: readonly TableSpec[] = [
 
 /** A table that `Setting` holds in the arena. */
 const table = (name: string) => new Stream({ kind: "scan", source: { connector: "memory", options: { table: name } } });
+
+const FLIGHTS = fileURLToPath(new URL("../node_modules/vega-datasets/data/flights-3m.parquet", import.meta.url));
 
 const CASES: readonly BenchCase[] = [
   {
@@ -131,6 +134,33 @@ const CASES: readonly BenchCase[] = [
     atLeast: 1.2,
     sql: "SELECT count(*) FROM facts WHERE contains(comment, 'special')",
     node: table("facts").filter(col("comment").contains("special")).aggregate({ rows: count() }).node,
+  },
+  {
+    name: "flights file: delays by origin",
+    atLeast: null,
+    sql: `SELECT origin, avg(delay), count(*) FROM '${FLIGHTS}' WHERE distance > 500 GROUP BY origin`,
+    node: Stream.fromParquet(FLIGHTS)
+      .filter(col("distance").gt(500))
+      .groupBy("origin")
+      .aggregate({ delay: avg("delay"), flights: count() }).node,
+  },
+  {
+    name: "flights file: top 100 by delay",
+    atLeast: null,
+    sql: `SELECT delay, date, origin, destination FROM '${FLIGHTS}' ORDER BY delay DESC, date, origin, destination LIMIT 100`,
+    node: Stream.fromParquet(FLIGHTS)
+      .select("delay", "date", "origin", "destination")
+      .orderBy({ delay: "desc", date: "asc", origin: "asc", destination: "asc" })
+      .limit(100).node,
+    comparedRows: 0,
+  },
+  {
+    name: "flights file: total distance",
+    atLeast: null,
+    sql: `SELECT sum(distance), count(*) FROM '${FLIGHTS}' WHERE delay > 30`,
+    node: Stream.fromParquet(FLIGHTS)
+      .filter(col("delay").gt(30))
+      .aggregate({ miles: sum("distance"), rows: count() }).node,
   },
 ];
 

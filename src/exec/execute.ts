@@ -3,6 +3,7 @@ import { releaseBatch } from "../arrow/mod.ts";
 import { type SinkWriter, sinkOf, type Tools } from "../connectors/mod.ts";
 import type { LimitNode, Plan, PlanNode, SinkNode } from "../plan/mod.ts";
 import { Driver, type ExecuteOptions } from "./driver.ts";
+import { ExecError } from "./error.ts";
 import { memoryFailure } from "./failure.ts";
 import { limited, PlanWalk, rootSchema } from "./plan_walk.ts";
 import type { Pool } from "./pool.ts";
@@ -43,24 +44,33 @@ export function executePlan(plan: Plan, pool: Pool, options: Partial<ExecuteOpti
   const driver = new Driver(pool, options.tools, { ...DEFAULTS, ...options });
   const walk = new PlanWalk(driver, plan.roots);
   const written: WrittenOutput[] = [];
+  const started: AsyncGenerator<Batch, void>[] = [];
   return {
     schemas: plan.roots.map(rootSchema),
-    rows: (index) => translated(rootRows(walk, plan.roots[index] as PlanNode, written)),
+    rows: (index) => {
+      const rows = translated(rootRows(walk, plan.roots[index] as PlanNode, written));
+      started.push(rows);
+      return rows;
+    },
     get rowsRead() {
       return driver.rowsRead;
     },
     written,
     close: async () => {
       driver.cancel();
+      // What workers still write to may be freed only when they have stopped.
+      await Promise.allSettled(started.map((rows) => rows.return()));
       await driver.dispose();
     },
   };
 }
 
-async function* translated(rows: AsyncGenerator<Batch, void>): AsyncGenerator<Batch, void> {
+/** A stopped job fails for the reason that it was stopped for, whatever that made break. */
+async function* translated(rows: AsyncGenerator<Batch, void>, signal: AbortSignal | null): AsyncGenerator<Batch, void> {
   try {
     yield* rows;
   } catch (error) {
+    if (signal?.reason instanceof ExecError) throw signal.reason;
     throw memoryFailure(error, 0);
   }
 }
