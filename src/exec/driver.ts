@@ -34,6 +34,7 @@ export class Driver {
   readonly #owned = new Set<() => void>();
   readonly #running = new Set<ControlBlock>();
   #rowsReadBefore = 0n;
+  #cancelled = false;
 
   constructor(pool: Pool, tools: Tools, options: ExecuteOptions) {
     this.pool = pool;
@@ -53,8 +54,9 @@ export class Driver {
     return Number(rows);
   }
 
-  /** Asks all running requests to stop. */
+  /** Asks all running requests to stop; none is begun any more. */
   cancel(): void {
+    this.#cancelled = true;
     for (const control of this.#running) control.cancel();
   }
 
@@ -75,7 +77,12 @@ export class Driver {
   /** Frees everything that is still owned; on the workers too. */
   async dispose(): Promise<void> {
     for (const free of [...this.#owned]) free();
-    await this.each("dropAllStates", null);
+    try {
+      await this.each("dropAllStates", null);
+    } catch (error) {
+      // Lost workers hold nothing any more.
+      if (!(error instanceof ExecError && error.code === "workerLost")) throw error;
+    }
   }
 
   /** Runs pipelines one after the other to their end, all into the state called `state`. */
@@ -181,9 +188,9 @@ export class Driver {
   }
 
   #checkSignal(): void {
-    const { signal } = this.options;
-    if (!signal?.aborted) return;
-    throw signal.reason instanceof ExecError ? signal.reason : new ExecError("cancelled", "The job was cancelled");
+    const reason: unknown = this.options.signal?.reason;
+    if (!this.#cancelled && !this.options.signal?.aborted) return;
+    throw reason instanceof ExecError ? reason : new ExecError("cancelled", "The job was cancelled");
   }
 
   #openControl(): { control: ControlBlock; free: () => void } {
