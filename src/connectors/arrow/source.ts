@@ -1,5 +1,4 @@
 import {
-  Arena,
   type Batch,
   type ByteSource,
   type Decompress,
@@ -15,12 +14,12 @@ import type { ArrowSourceOptions } from "../../stream/mod.ts";
 import type { Source, SourceContext, SourceRequest, Split, SplitReader, Tools } from "../contract.ts";
 import { asConnectorError } from "../error.ts";
 import { commonSchema, type FileKind, openFile, resolveFiles } from "../files.ts";
+import { schemaArena } from "../schema_arena.ts";
 
 export const ARROW_FILES: FileKind = { what: "Arrow IPC", endings: [".arrow", ".arrows", ".feather", ".ipc"] };
 
 /** Files of more batches are cut into so many splits at most. */
 const SPLITS_PER_FILE_MAX = 64;
-const SCHEMA_ARENA_BYTES = 1 << 20;
 
 interface SplitData {
   readonly path: string;
@@ -78,7 +77,7 @@ interface ArrowFile {
 function openAll(spec: ConnectorSpec, tools: Tools): ArrowFile[] {
   const options = optionsOf(spec);
   const columns = options.schema?.fields.map((field) => field.name);
-  const arena = Arena.create({ limitBytes: SCHEMA_ARENA_BYTES });
+  const arena = schemaArena();
   return resolveFiles(tools.disk, options.paths, ARROW_FILES).map((path) => {
     const handle = openFile(tools.disk, path);
     try {

@@ -13,16 +13,21 @@ export interface ByteSpan {
  * Cuts a file from `start` on into spans that begin at row starts. A line break in quotes is no row end, so the whole
  * file is looked through: quotes are found natively, so a file without them costs little more than reading it.
  */
-export function rowSpans(handle: ReadHandle, dialect: Dialect, start: number): ByteSpan[] {
+export function rowSpans(
+  handle: ReadHandle,
+  dialect: Dialect,
+  where: { start: number; splitBytes?: number },
+): ByteSpan[] {
+  const { start, splitBytes = SPLIT_BYTES } = where;
   const end = handle.bytes;
   if (end <= start) return [];
   const splittable = dialect.escape < 0 && dialect.comment < 0;
-  if (!splittable || end - start <= SPLIT_BYTES + (SPLIT_BYTES >>> 1)) return [{ start, end }];
-  const finder = new BorderFinder(handle, dialect, start);
+  if (!splittable || end - start <= splitBytes * 1.5) return [{ start, end }];
+  const finder = new BorderFinder(handle, dialect, { start, splitBytes });
   const spans: ByteSpan[] = [];
   let from = start;
-  for (let at = start; at < end; at += SPLIT_BYTES) {
-    const border = finder.border(at, Math.min(at + SPLIT_BYTES, end));
+  for (let at = start; at < end; at += splitBytes) {
+    const border = finder.border(at, Math.min(at + splitBytes, end));
     if (at === start || border < 0) continue;
     spans.push({ start: from, end: border });
     from = border;
@@ -35,16 +40,17 @@ class BorderFinder {
   private inQuote = false;
   private readonly handle: ReadHandle;
   private readonly dialect: Dialect;
-  private readonly buffer = new Uint8Array(SPLIT_BYTES + 2);
+  private readonly buffer: Uint8Array;
   /** Next byte to look at. */
   private position: number;
   private readonly first: number;
 
-  constructor(handle: ReadHandle, dialect: Dialect, start: number) {
+  constructor(handle: ReadHandle, dialect: Dialect, where: { start: number; splitBytes: number }) {
     this.handle = handle;
     this.dialect = dialect;
-    this.position = start;
-    this.first = start;
+    this.position = where.start;
+    this.first = where.start;
+    this.buffer = new Uint8Array(where.splitBytes + 2);
   }
 
   /** The first row start in (from, to], after a line break outside of quotes; -1 when there is none. */

@@ -24,6 +24,7 @@ export interface CsvHead {
 }
 
 const HEAD_BYTES = 1 << 20;
+const HEAD_BYTES_MAX = 1 << 28;
 const COLUMNS_MAX = 100_000;
 /** Files whose start is looked at to infer types. */
 const INFER_FILES_MAX = 16;
@@ -35,8 +36,15 @@ export async function readCsvHead(
 ): Promise<CsvHead> {
   const handle = openFile(tools.disk, path);
   try {
-    const { bytes, whole } = await readHead({ handle, gzip: isGzip(path), compression: tools.compression }, HEAD_BYTES);
-    return { path, ...parseHead(path, bytes, { ...tools, options }), whole, fileBytes: handle.bytes };
+    const open = { handle, gzip: isGzip(path), compression: tools.compression };
+    for (let headBytes = HEAD_BYTES; ; headBytes *= 8) {
+      const { bytes, whole } = await readHead(open, headBytes);
+      const head = parseHead(path, bytes, { ...tools, options });
+      // Header and first row must be whole, however long they are.
+      const cut =
+        !whole && headBytes < HEAD_BYTES_MAX && readLooseRow(head.sample, tools.dialect, head.dataStart).incomplete;
+      if (!cut) return { path, ...head, whole, fileBytes: handle.bytes };
+    }
   } catch (cause) {
     throw asConnectorError(cause, "corrupt", () => `Cannot read ${path}`);
   } finally {

@@ -125,7 +125,7 @@ function partsOf(head: CsvHead, context: PartContext): CsvPart[] {
   if (part.gzip) return [{ ...part, start: head.dataStart, end: Number.MAX_SAFE_INTEGER }];
   const handle = openFile(tools.disk, head.path);
   try {
-    return rowSpans(handle, dialect, head.dataStart).map((span) => ({ ...part, ...span }));
+    return rowSpans(handle, dialect, { start: head.dataStart }).map((span) => ({ ...part, ...span }));
   } finally {
     handle.close();
   }

@@ -84,7 +84,8 @@ export function readFooter(path: string, handle: ReadHandle): Footer {
   try {
     return parseFooter(new ThriftReader(bytes).readStruct(), handle.bytes);
   } catch (cause) {
-    if (cause instanceof ConnectorError) throw cause;
+    if (cause instanceof ConnectorError)
+      throw new ConnectorError(cause.code, `Cannot read ${path}: ${cause.message}`, { cause });
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ConnectorError("corrupt", `Cannot read ${path}: its Parquet footer is damaged (${reason}).`, { cause });
   }
@@ -217,9 +218,10 @@ function parseRowGroup(group: ThriftStruct, facts: GroupFacts): RowGroup {
 }
 
 function parseChunk(chunk: ThriftStruct, facts: GroupFacts): ColumnChunk {
-  if (chunk.has(8) || chunk.has(9)) throw new ConnectorError("unsupported", "Encrypted Parquet columns are not read.");
+  if (chunk.has(8) || chunk.has(9))
+    throw new ConnectorError("unsupported", "its columns are encrypted, which SAGE does not read.");
   if (chunk.get(1) !== undefined && string(chunk.get(1)) !== "") {
-    throw new ConnectorError("unsupported", "Parquet columns kept in other files are not read.");
+    throw new ConnectorError("unsupported", "its columns are kept in other files, which SAGE does not read.");
   }
   const meta = chunk.get(3);
   if (!(meta instanceof Map)) throw new RangeError("a column has no metadata");

@@ -5,6 +5,7 @@ import type { ParquetSourceOptions } from "../../stream/mod.ts";
 import type { Source, SourceContext, SourceInfo, SourceRequest, Split, SplitReader, Tools } from "../contract.ts";
 import { asConnectorError } from "../error.ts";
 import { commonSchema, type FileKind, openFile, resolveFiles } from "../files.ts";
+import { withArrowTypes } from "./arrow_schema.ts";
 import { assemble, type LeafData, leavesOf } from "./assemble.ts";
 import type { LeafFill } from "./fill.ts";
 import { type ColumnChunk, type Footer, NO_STATISTICS, type RowGroup, readFooter } from "./footer.ts";
@@ -77,7 +78,7 @@ function openAll(spec: ConnectorSpec, tools: Tools): ParquetFile[] {
     const handle = openFile(tools.disk, path);
     try {
       const footer = readFooter(path, handle);
-      return { path, footer, shapes: columnShapes(path, footer) };
+      return { path, footer, shapes: withArrowTypes(columnShapes(path, footer), footer.arrowSchema) };
     } finally {
       handle.close();
     }
@@ -117,7 +118,7 @@ function fileSplits(file: ParquetFile, context: SplitContext): number {
     for (const [index, group] of file.footer.rowGroups.entries()) {
       if (enough(request, rowsBefore)) break;
       rowsBefore += group.rowCount;
-      const ranges = wantedRanges({ group, shapes: file.shapes, leaves, predicate: request.predicate, handle });
+      const ranges = wantedRanges({ group, shapes: file.shapes, predicate: request.predicate, handle });
       if (ranges.length === 0) continue;
       groups.push({ index, ranges, chunks: chunksOf(group, leaves) });
       rows += ranges.reduce((sum, range) => sum + range.end - range.start, 0);

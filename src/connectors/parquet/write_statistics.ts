@@ -1,4 +1,5 @@
 import type { DataType } from "../../arrow/mod.ts";
+import { compareBytes } from "../bytes.ts";
 import type { ThriftFields } from "./thrift.ts";
 
 /** Least and greatest value of a column chunk, from PLAIN values, in the column's order; texts only while short. */
@@ -154,14 +155,4 @@ function textOrder(plain: Uint8Array): Extremes | null {
     at += 4 + length;
   }
   return least === null || greatest === null ? null : { least: least.slice(), greatest: greatest.slice() };
-}
-
-/** Unsigned, byte by byte; a prefix is less. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const difference = (a[i] as number) - (b[i] as number);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
 }
