@@ -48,7 +48,7 @@ export function executePlan(plan: Plan, pool: Pool, options: Partial<ExecuteOpti
   return {
     schemas: plan.roots.map(rootSchema),
     rows: (index) => {
-      const rows = translated(rootRows(walk, plan.roots[index] as PlanNode, written));
+      const rows = translated(rootRows(walk, plan.roots[index] as PlanNode, written), driver.options.signal);
       started.push(rows);
       return rows;
     },
