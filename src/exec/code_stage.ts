@@ -1,4 +1,5 @@
 import { type Batch, releaseBatch, retainBatch } from "../arrow/mod.ts";
+import { stepWords } from "../codegen/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import { CodeInstance } from "./code_instance.ts";
 import { canSpan, EmitBuffers } from "./emit_buffers.ts";
@@ -94,6 +95,7 @@ export class CodeStage implements Stage {
     };
     const code = new CodeInstance(this.#worker, this.#modules.get(batch), { owner, imports });
     this.#state?.bind(code);
+    for (const [word, value] of stepWords(this.#spec.pipeline)) code.trySetWord(word, value);
     if (terminal.kind !== "emit") return { code, buffers: null };
     const options = { schema: terminal.schema, owner, capacityRows: this.#capacityRows };
     return { code, buffers: new EmitBuffers(this.#worker.arena, code, options) };

@@ -5,7 +5,7 @@ import {
   generatePipeline,
   type InputColumn,
   type PipelineSpec,
-  structureKey,
+  pipelineKey,
 } from "../codegen/mod.ts";
 
 /** Generated code for one pipeline and one physical form of its input. */
@@ -63,7 +63,7 @@ export class ModuleCache {
 
   constructor(spec: PipelineSpec) {
     this.#spec = spec;
-    this.#key = structureKey(spec);
+    this.#key = pipelineKey(spec);
   }
 
   get(batch: Batch): CompiledPipeline {

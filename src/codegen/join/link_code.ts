@@ -10,7 +10,7 @@ import type { GeneratedPipeline } from "../pipeline.ts";
 import type { RowScope } from "../scope.ts";
 import { hashKeys } from "./entry.ts";
 import { type EntryLayout, entryLayout, NEXT_OFFSET } from "./layout.ts";
-import { type BuildShape, type JoinTable, type Placement, Status } from "./shape.ts";
+import { type BuildShape, type Placement, Status, tableWords } from "./shape.ts";
 
 /** Context word: address of the chunk's first entry. */
 export const linkChunkWord = "link.chunk";
@@ -19,7 +19,7 @@ export const linkChunkWord = "link.chunk";
 const BLOCK_ENTRIES = 64;
 
 /** Exports `run(ctx, start, end)`: entries `start` … `end` of the chunk. */
-export function generateLink(shape: BuildShape, table: JoinTable): GeneratedPipeline {
+export function generateLink(shape: BuildShape, placement: Placement): GeneratedPipeline {
   const layout = entryLayout(shape);
   const { scope, f, row } = openModule(shape.operator);
   const chunk = f.local("i32", "chunk");
@@ -27,7 +27,10 @@ export function generateLink(shape: BuildShape, table: JoinTable): GeneratedPipe
   const blockStart = f.local("i32", "blockStart");
   const blockEnd = f.local("i32", "blockEnd");
   const touched = f.local("i32", "touched");
+  const directory = f.local("i32", "directory");
   f.set(chunk, scope.contextWord(linkChunkWord));
+  f.set(directory, scope.contextWord(tableWords(shape.operator).directory));
+  const linked: Linked = { entry, layout, placement, directory };
   f.set(blockStart, f.params.start);
   const eachOfBlock = (body: () => void) => {
     f.set(row, blockStart);
@@ -40,8 +43,8 @@ export function generateLink(shape: BuildShape, table: JoinTable): GeneratedPipe
   f.while(i32.lt_u(blockStart, f.params.end), () => {
     f.set(blockEnd, i32.add(blockStart, BLOCK_ENTRIES));
     f.if(i32.gt_u(blockEnd, f.params.end), () => f.set(blockEnd, f.params.end));
-    eachOfBlock(() => f.set(touched, i32.xor(touched, i32.load(slotOfEntry(scope, { entry, layout, table })))));
-    eachOfBlock(() => linkEntry(scope, { entry, layout, table }));
+    eachOfBlock(() => f.set(touched, i32.xor(touched, i32.load(slotOfEntry(scope, linked)))));
+    eachOfBlock(() => linkEntry(scope, linked));
     f.set(blockStart, blockEnd);
   });
   // The reads must not look useless.
@@ -52,7 +55,8 @@ export function generateLink(shape: BuildShape, table: JoinTable): GeneratedPipe
 interface Linked {
   readonly entry: Local<"i32">;
   readonly layout: EntryLayout;
-  readonly table: JoinTable;
+  readonly placement: Placement;
+  readonly directory: Local<"i32">;
 }
 
 function linkEntry(scope: RowScope, linked: Linked): void {
@@ -69,10 +73,9 @@ function linkEntry(scope: RowScope, linked: Linked): void {
 /** Address of the entry's slot; of the first one where its key is outside the table, being null. */
 function slotOfEntry(scope: RowScope, linked: Linked): Expr<"i32"> {
   const { f } = scope;
-  const { entry, layout, table } = linked;
+  const { entry, layout, placement, directory } = linked;
   const slot = f.local("i32", "slot");
   const keys = () => layout.keys.map((field) => loadKeyParts(scope, entry, field));
-  const { placement } = table;
   const index = f.local("i32", "index");
   if (placement.kind === "hash" && layout.hashOffset !== null) {
     f.set(index, i32.shr_u(i32.load(entry, layout.hashOffset), placement.shift));
@@ -81,7 +84,7 @@ function slotOfEntry(scope: RowScope, linked: Linked): Expr<"i32"> {
     denseIndex(scope, { key: keys()[0], placement, index });
     f.if(i32.ge_u(index, placement.slotCount), () => f.set(index, 0));
   }
-  f.set(slot, slotAt(table, index));
+  f.set(slot, slotAt(directory, index));
   return slot;
 }
 
@@ -106,6 +109,6 @@ export function denseIndex(
   f.set(index, select(i64.lt_u(wide, BigInt(placement.slotCount)), i32.wrap_i64(wide), -1));
 }
 
-export function slotAt(table: JoinTable, index: Expr<"i32">): Expr<"i32"> {
-  return i32.add(i32.shl(index, 2), table.directory);
+export function slotAt(directory: Expr<"i32">, index: Expr<"i32">): Expr<"i32"> {
+  return i32.add(directory, i32.shl(index, 2));
 }

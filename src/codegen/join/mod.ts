@@ -3,4 +3,4 @@ export { canBeDense, entryLayout } from "./layout.ts";
 export { generateLink, linkChunkWord } from "./link_code.ts";
 export { type ProbeOutput, type ProbeStep, probeCode } from "./probe_code.ts";
 export { generateRest, type RestSpec, restChunkWord, restInput } from "./rest_code.ts";
-export type { BuildShape, JoinTable, Placement } from "./shape.ts";
+export { type BuildShape, type Placement, type TableAddresses, tableWords } from "./shape.ts";

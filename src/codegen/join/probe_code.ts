@@ -8,7 +8,7 @@ import { isTrue, type StepCode } from "../steps.ts";
 import { entryBindings, evaluateKeys, hashKeys, type RowKeys } from "./entry.ts";
 import { type EntryLayout, entryLayout, NEXT_OFFSET } from "./layout.ts";
 import { denseIndex, slotAt } from "./link_code.ts";
-import { type BuildShape, type JoinTable, Status } from "./shape.ts";
+import { type BuildShape, type Placement, Status, type TableAddresses, tableWords } from "./shape.ts";
 
 /** What comes out for a row of the probe side. */
 export type ProbeOutput =
@@ -26,7 +26,9 @@ export interface ProbeStep {
   readonly kind: "probe";
   readonly operator: OperatorId;
   readonly shape: BuildShape;
-  readonly table: JoinTable;
+  readonly placement: Placement;
+  /** Not part of the code, which finds them in its context block: code serves many runs of a job. */
+  readonly addresses: TableAddresses;
   /** Over the probe side's columns, of the types of the shape's keys. */
   readonly keys: readonly TypedExpression[];
   /** Over both sides' columns; part of the match. */
@@ -35,25 +37,51 @@ export interface ProbeStep {
 }
 
 export function probeCode(step: ProbeStep): StepCode {
-  return { row: (scope, next) => new Probe(step, scope.within(step.operator)).emit(next) };
+  let table: TableLocals | null = null;
+  return {
+    prologue(scope) {
+      table = loadAddresses(scope, step);
+    },
+    row(scope, next) {
+      invariant(table !== null, "rows without prologue");
+      new Probe(step, scope.within(step.operator), table).emit(next);
+    },
+  };
+}
+
+interface TableLocals {
+  readonly directory: Local<"i32">;
+  readonly nullEntry: Local<"i32"> | null;
+}
+
+function loadAddresses(scope: RowScope, step: ProbeStep): TableLocals {
+  const words = tableWords(step.operator);
+  const load = (name: string) => {
+    const local = scope.f.local("i32", "table");
+    scope.f.set(local, scope.contextWord(name));
+    return local;
+  };
+  return { directory: load(words.directory), nullEntry: step.shape.hasNullEntry ? load(words.nullEntry) : null };
 }
 
 /** The code for one row. `next` is emitted once, so that code does not double with each join of a pipeline. */
 class Probe {
   readonly #step: ProbeStep;
   readonly #scope: RowScope;
+  readonly #table: TableLocals;
   readonly #layout: EntryLayout;
   readonly #entry: Local<"i32">;
   readonly #keys: RowKeys;
   readonly #hash: Local<"i32"> | null;
 
-  constructor(step: ProbeStep, scope: RowScope) {
+  constructor(step: ProbeStep, scope: RowScope, table: TableLocals) {
     this.#step = step;
+    this.#table = table;
     this.#scope = scope;
     this.#layout = entryLayout(step.shape);
     this.#entry = scope.f.local("i32", "match");
     this.#keys = evaluateKeys(scope, step.keys);
-    const hashed = step.table.placement.kind === "hash";
+    const hashed = step.placement.kind === "hash";
     this.#hash = hashed ? hashKeys(scope, this.#keys.parts) : null;
   }
 
@@ -96,8 +124,8 @@ class Probe {
 
   #eachMatchOrNull(next: (scope: RowScope) => void): void {
     const { f } = this.#scope;
-    const { nullEntry } = this.#step.table;
-    invariant(nullEntry !== 0, "an outer join has an entry of nulls");
+    const { nullEntry } = this.#table;
+    invariant(nullEntry !== null, "an outer join has an entry of nulls");
     const found = f.local("i32", "found");
     f.set(found, 0);
     f.block((done) => {
@@ -162,26 +190,27 @@ class Probe {
   /** Sets the entry to the first of the chain; 0 where there is none. */
   #findFirst(): void {
     const { f } = this.#scope;
-    const { table } = this.#step;
+    const { placement } = this.#step;
+    const { directory } = this.#table;
     const { anyNull } = this.#keys;
     const load = () => {
       const index = f.local("i32", "slotIndex");
-      switch (table.placement.kind) {
+      switch (placement.kind) {
         case "all":
-          f.set(this.#entry, i32.load(i32.const(table.directory)));
+          f.set(this.#entry, i32.load(directory));
           return;
         case "hash":
           invariant(this.#hash !== null, "a hash table needs a hash");
-          f.set(index, i32.shr_u(this.#hash, table.placement.shift));
-          f.set(this.#entry, i32.load(slotAt(table, index)));
+          f.set(index, i32.shr_u(this.#hash, placement.shift));
+          f.set(this.#entry, i32.load(slotAt(directory, index)));
           return;
         case "dense":
-          denseIndex(this.#scope, { key: this.#keys.parts[0], placement: table.placement, index });
+          denseIndex(this.#scope, { key: this.#keys.parts[0], placement, index });
           f.set(this.#entry, 0);
-          f.if(i32.lt_u(index, table.placement.slotCount), () => f.set(this.#entry, i32.load(slotAt(table, index))));
+          f.if(i32.lt_u(index, placement.slotCount), () => f.set(this.#entry, i32.load(slotAt(directory, index))));
           return;
         default:
-          unreachable(table.placement);
+          unreachable(placement);
       }
     };
     if (anyNull === null) load();
@@ -208,7 +237,7 @@ class Probe {
 
   #unequal(): Expr<"i32"> | null {
     const { f } = this.#scope;
-    if (this.#step.table.placement.kind !== "hash") return null;
+    if (this.#step.placement.kind !== "hash") return null;
     const { keys, hashOffset } = this.#layout;
     const tests = keys.map((field, index) => {
       const part = this.#keys.parts[index];

@@ -26,12 +26,16 @@ export type Placement =
   /** No keys: one chain. */
   | { readonly kind: "all" };
 
-/** A finished hash table. Its addresses are constants of the code that probes it. */
-export interface JoinTable {
+/** A finished hash table's memory. */
+export interface TableAddresses {
   readonly directory: number;
-  readonly placement: Placement;
   /** 0 when the shape has none. */
   readonly nullEntry: number;
+}
+
+/** Context words of code that works on the table of join `operator`. */
+export function tableWords(operator: OperatorId): { readonly directory: string; readonly nullEntry: string } {
+  return { directory: `join${operator}.directory`, nullEntry: `join${operator}.nullEntry` };
 }
 
 /** Values of an entry's status byte. */

@@ -6,10 +6,14 @@ import {
   canBeDense,
   entryLayout,
   generateLink,
-  type JoinTable,
   linkChunkWord,
+  type Placement,
+  structureKey,
+  type TableAddresses,
+  tableWords,
 } from "../../codegen/mod.ts";
 import { CodeInstance } from "../code_instance.ts";
+import { compiledOnce } from "../module_cache.ts";
 import type { TerminalState } from "../terminal_state.ts";
 import type { WorkerContext } from "../worker_context.ts";
 import { type EntryChunk, EntryMemory } from "./entry_memory.ts";
@@ -25,6 +29,11 @@ export interface BuiltPart {
   /** Smallest and largest key of a dense candidate; min > max when there is none. */
   readonly min: bigint;
   readonly max: bigint;
+}
+
+export interface LinkTarget {
+  readonly placement: Placement;
+  readonly addresses: TableAddresses;
 }
 
 /** Rows of the build side that one worker has seen. */
@@ -74,7 +83,7 @@ export class BuildState implements TerminalState {
   }
 
   /** Puts the entries of chunks, of any worker, into the directory. */
-  link(table: JoinTable, chunks: readonly EntryChunk[]): void {
+  link(table: LinkTarget, chunks: readonly EntryChunk[]): void {
     const code = this.#linkCode(table);
     for (const { address, entryCount } of chunks) {
       code.setWord(linkChunkWord, address);
@@ -89,13 +98,15 @@ export class BuildState implements TerminalState {
     this.#memory.dispose();
   }
 
-  /** One module for all calls: it gets faster the longer it runs. */
-  #linkCode(table: JoinTable): CodeInstance {
+  #linkCode(target: LinkTarget): CodeInstance {
     if (this.#linker !== null) return this.#linker;
     const { shape, operator: owner } = this.#terminal;
-    const generated = generateLink(shape, table);
-    const compiled = { generated, module: new WebAssembly.Module(generated.bytes) };
+    const { placement, addresses } = target;
+    const compiled = compiledOnce(`join link ${structureKey({ shape, placement })}`, () =>
+      generateLink(shape, placement),
+    );
     this.#linker = new CodeInstance(this.#worker, compiled, { owner, imports: {} });
+    this.#linker.trySetWord(tableWords(owner).directory, addresses.directory);
     return this.#linker;
   }
 }

@@ -53,7 +53,7 @@ export async function openJoin(
     kind: "probe",
     operator: node.id,
     shape,
-    table: built.table,
+    ...built.target,
     keys: node.keys.map((key) => (buildSide === "left" ? key.right : key.left)),
     residual: node.residual,
     output: method.output,

@@ -3,22 +3,23 @@ import type { Batch } from "../../arrow/mod.ts";
 import {
   type BuildTerminal,
   generateRest,
-  type JoinTable,
   type RestSpec,
   restChunkWord,
   restInput,
+  structureKey,
 } from "../../codegen/mod.ts";
 import { CodeInstance } from "../code_instance.ts";
 import { EmitBuffers } from "../emit_buffers.ts";
+import { compiledOnce } from "../module_cache.ts";
 import type { WorkerContext } from "../worker_context.ts";
-import { BuildState, type BuiltPart } from "./build_state.ts";
+import { BuildState, type BuiltPart, type LinkTarget } from "./build_state.ts";
 import type { EntryChunk } from "./entry_memory.ts";
 import { RestState } from "./rest_state.ts";
 
 export interface LinkArgument {
   readonly terminal: BuildTerminal;
   readonly state: string;
-  readonly table: JoinTable;
+  readonly target: LinkTarget;
   /** By task. */
   readonly tasks: readonly (readonly EntryChunk[])[];
 }
@@ -38,13 +39,13 @@ export function closeBuild(worker: WorkerContext, argument: unknown): BuiltPart 
 }
 
 export function linkEntries(worker: WorkerContext, argument: unknown, task: number): void {
-  const { terminal, state, table, tasks } = argument as LinkArgument;
+  const { terminal, state, target, tasks } = argument as LinkArgument;
   let known = worker.states.get(state);
   if (known === undefined) {
     known = new BuildState(worker, terminal);
     worker.states.set(state, known);
   }
-  if (known instanceof BuildState) known.link(table, tasks[task] ?? []);
+  if (known instanceof BuildState) known.link(target, tasks[task] ?? []);
 }
 
 /** The rows of a task's chunks as batches, which the worker keeps until its state is dropped. */
@@ -68,8 +69,7 @@ function writeRest(
   },
 ): Batch[] {
   const { spec, chunks } = from;
-  const generated = generateRest(spec);
-  const compiled = { generated, module: new WebAssembly.Module(generated.bytes) };
+  const compiled = compiledOnce(`join rest ${structureKey(spec)}`, () => generateRest(spec));
   const owner = spec.shape.operator;
   const input = restInput(spec);
   const batches: Batch[] = [];

@@ -1,16 +1,9 @@
 /** The driver's side of a join's hash table: it owns all of its memory. */
 import type { Address } from "../../arrow/mod.ts";
-import {
-  type BuildShape,
-  type BuildTerminal,
-  canBeDense,
-  entryLayout,
-  type JoinTable,
-  type Placement,
-} from "../../codegen/mod.ts";
+import { type BuildShape, type BuildTerminal, canBeDense, entryLayout, type Placement } from "../../codegen/mod.ts";
 import type { Driver } from "../driver.ts";
 import type { OpenPipeline } from "../open_pipeline.ts";
-import type { BuiltPart } from "./build_state.ts";
+import type { BuiltPart, LinkTarget } from "./build_state.ts";
 import type { EntryChunk } from "./entry_memory.ts";
 import type { LinkArgument } from "./phases.ts";
 
@@ -23,7 +16,7 @@ const HASH_SLOTS_MAX_LOG2 = 28;
 const TASK_ENTRIES = 65_536;
 
 export interface BuiltTable {
-  readonly table: JoinTable;
+  readonly target: LinkTarget;
   readonly chunks: readonly EntryChunk[];
   /** Frees all of it; idempotent. */
   readonly release: () => void;
@@ -52,16 +45,16 @@ export async function buildTable(
   };
   const chunks = parts.flatMap((part) => part.chunks);
   const placement = placementOf(shape, parts);
-  const table: JoinTable = {
+  const directory = own(4 * slotCountOf(placement));
+  const target: LinkTarget = {
     placement,
-    directory: own(4 * slotCountOf(placement)),
-    nullEntry: shape.hasNullEntry ? nullEntry(driver, shape, own) : 0,
+    addresses: { directory, nullEntry: shape.hasNullEntry ? nullEntry(driver, shape, own) : 0 },
   };
   const tasks = chunkTasks(chunks);
-  const argument: LinkArgument = { terminal, state, table, tasks };
+  const argument: LinkArgument = { terminal, state, target, tasks };
   await driver.phase("join.link", argument, tasks.length);
   await driver.each("dropState", state);
-  return { table, chunks, release };
+  return { target, chunks, release };
 }
 
 function placementOf(shape: BuildShape, parts: readonly BuiltPart[]): Placement {
