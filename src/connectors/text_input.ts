@@ -7,7 +7,8 @@ import type { Compression, ReadHandle } from "../kernel/mod.ts";
 export interface TextInput {
   /** Reads into the start of `target`; 0 at the end. */
   read(target: Uint8Array): number | Promise<number>;
-  close(): void;
+  /** Of a gzip file: done when the promise is; it never rejects. */
+  close(): void | Promise<void>;
 }
 
 const PACKED_BYTES = 1 << 18;
@@ -60,8 +61,12 @@ export function gzipInput(handle: ReadHandle, compression: Compression, skip: nu
       return count;
     },
     close() {
-      handle.close();
-      void pieces.return?.();
+      // The stream may still pull from the file until it has ended.
+      const ended = pieces.return?.() ?? Promise.resolve();
+      return ended.then(
+        () => handle.close(),
+        () => handle.close(),
+      );
     },
   };
 }
@@ -77,13 +82,18 @@ export async function readHead(
     const count = handle.readAt(0, bytes, bytes.length);
     return { bytes: bytes.subarray(0, count), whole: count === handle.bytes };
   }
-  const input = gzipInput(handle, compression, 0);
-  const bytes = new Uint8Array(maxBytes);
-  let length = 0;
-  while (length < maxBytes) {
-    const count = await input.read(bytes.subarray(length));
-    if (count === 0) return { bytes: bytes.subarray(0, length), whole: true };
-    length += count;
+  // The caller closes the file.
+  const input = gzipInput({ bytes: handle.bytes, readAt: handle.readAt, close: () => undefined }, compression, 0);
+  try {
+    const bytes = new Uint8Array(maxBytes);
+    let length = 0;
+    while (length < maxBytes) {
+      const count = await input.read(bytes.subarray(length));
+      if (count === 0) return { bytes: bytes.subarray(0, length), whole: true };
+      length += count;
+    }
+    return { bytes, whole: false };
+  } finally {
+    await input.close();
   }
-  return { bytes, whole: false };
 }

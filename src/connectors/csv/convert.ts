@@ -3,6 +3,7 @@ import { floatResult, parseBigInteger, parseFloat64, parseSmallInteger } from ".
 import { clock, clockInstant, clockOfDay, parseClock, parseDate, parseTimestamp } from "../parse_time.ts";
 import { isUtf8 } from "../utf8.ts";
 import type { Dialect } from "./dialect.ts";
+import { numberKernels, STATE_DONE, STATE_EMPTY } from "./kernels.ts";
 import { END_MASK, ESCAPED, type FieldTable, QUOTED, unescapeField } from "./rows.ts";
 
 /**
@@ -189,51 +190,69 @@ export function parseBool(bytes: Uint8Array, start: number, end: number): number
 }
 
 function convertFloats(context: ConvertContext, index: number, type: DataType): Column {
-  const { arena, bytes, table, dialect, bad } = context;
-  const { starts, ends, width, rows } = table;
-  const nulls = new Nulls(context);
-  const data = allocate(context, rows * 8);
-  const values = new Float64Array(arena.buffer, data, rows);
-  for (let r = 0, at = index; r < rows; r++, at += width) {
-    const start = starts[at] as number;
-    const flagged = ends[at] as number;
-    if (start < 0 || (start === flagged && dialect.emptyIsNull)) {
-      nulls.add(r);
-      values[r] = 0;
-      continue;
-    }
-    values[r] = parseFloat64(bytes, start, flagged & END_MASK);
-    if (floatResult.failed) bad.push(r);
-  }
-  return column(type, rows, { nulls, data });
+  const { arena, bytes } = context;
+  const data = allocate(context, context.table.rows * 8);
+  const values = new Float64Array(arena.buffer, data, context.table.rows);
+  return convertNumbers(context, index, {
+    type,
+    data,
+    kernel: "doubles",
+    slow: (row, start, end) => {
+      values[row] = parseFloat64(bytes, start, end);
+      return !floatResult.failed;
+    },
+  });
 }
 
 function convertLongs(context: ConvertContext, index: number, type: DataType): Column {
-  const { arena, bytes, table, dialect, bad } = context;
+  const { arena, bytes } = context;
+  const data = allocate(context, context.table.rows * 8);
+  const values = new BigInt64Array(arena.buffer, data, context.table.rows);
+  return convertNumbers(context, index, {
+    type,
+    data,
+    kernel: "longs",
+    slow: (row, start, end) => {
+      const value = parseBigInteger(bytes, start, end);
+      if (value === null || BigInt.asIntN(64, value) !== value) return false;
+      values[row] = value;
+      return true;
+    },
+  });
+}
+
+interface Numbers {
+  readonly type: DataType;
+  readonly data: Address;
+  readonly kernel: "longs" | "doubles";
+  /** For what the kernel leaves. */
+  readonly slow: Store;
+}
+
+function convertNumbers(context: ConvertContext, index: number, numbers: Numbers): Column {
+  const { arena, owner, bytes, table, dialect, bad } = context;
   const { starts, ends, width, rows } = table;
+  const { type, data, slow } = numbers;
   const nulls = new Nulls(context);
-  const data = allocate(context, rows * 8);
-  const halves = new Int32Array(arena.buffer, data, rows * 2);
-  for (let r = 0, at = index; r < rows; r++, at += width) {
-    const start = starts[at] as number;
-    const flagged = ends[at] as number;
-    if (start < 0 || (start === flagged && dialect.emptyIsNull)) {
-      nulls.add(r);
-      halves[2 * r] = 0;
-      halves[2 * r + 1] = 0;
-      continue;
+  const statesAt = arena.allocate(rows, owner);
+  try {
+    const at = index * 4;
+    const parse = numberKernels(arena)[numbers.kernel];
+    const left = parse(bytes.byteOffset, starts.byteOffset + at, ends.byteOffset + at, width * 4, rows, data, statesAt);
+    if (left === STATE_DONE) return column(type, rows, { nulls, data });
+    const states = new Uint8Array(arena.buffer, statesAt, rows);
+    for (let r = 0; r < rows; r++) {
+      const state = states[r];
+      if (state === STATE_DONE) continue;
+      const field = r * width + index;
+      const start = starts[field] as number;
+      if (state === STATE_EMPTY && (start < 0 || dialect.emptyIsNull)) nulls.add(r);
+      else if (!slow(r, start, (ends[field] as number) & END_MASK)) bad.push(r);
     }
-    const value = parseSmallInteger(bytes, start, flagged & END_MASK);
-    if (value === value) {
-      halves[2 * r] = value | 0;
-      halves[2 * r + 1] = Math.floor(value / 4294967296);
-    } else {
-      const big = parseBigInteger(bytes, start, flagged & END_MASK);
-      if (big === null || BigInt.asIntN(64, big) !== big) bad.push(r);
-      else new BigInt64Array(arena.buffer, data, rows)[r] = big;
-    }
+    return column(type, rows, { nulls, data });
+  } finally {
+    arena.release(statesAt);
   }
-  return column(type, rows, { nulls, data });
 }
 
 type Store = (row: number, start: number, end: number) => boolean;

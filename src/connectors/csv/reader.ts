@@ -84,7 +84,7 @@ export class CsvReader implements SplitReader {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.open?.input.close();
+    void this.open?.input.close();
     this.open = null;
     this.badRows.abort();
     for (const block of [this.buffer, this.events, this.tableBlock])
@@ -118,7 +118,7 @@ export class CsvReader implements SplitReader {
   private refill(open: OpenPart): Promise<void> | undefined {
     const { window } = open;
     if (open.ended) {
-      open.input.close();
+      void open.input.close();
       this.open = null;
       return undefined;
     }

@@ -91,7 +91,7 @@ export class JsonReader implements SplitReader {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.open?.input.close();
+    void this.open?.input.close();
     this.open = null;
     this.builder?.abort();
     this.builder = null;
@@ -113,7 +113,7 @@ export class JsonReader implements SplitReader {
   private refill(open: OpenPart): Promise<void> | undefined {
     if (open.ended) {
       if (open.part.array && !open.closed) throw this.corrupt(open, "its array is not closed");
-      open.input.close();
+      void open.input.close();
       this.open = null;
       return undefined;
     }
