@@ -4,24 +4,23 @@ import { invariant } from "../../kernel/mod.ts";
 import { type Expr, f32, f64, i32, i64, select } from "../../wasm/mod.ts";
 import { TEMPORAL_FORMS } from "../host_format.ts";
 import {
-  hostFormatDecimal,
   hostFormatFloat32,
   hostFormatFloat64,
   hostFormatTemporal,
   hostIsUtf8,
   hostParseBool,
   hostParseDecimal,
-  hostParseFloat64,
   hostParseTemporal,
 } from "../host_functions.ts";
-import { formatInteger, parseInteger } from "../kernels/numbers_text.ts";
+import { formatDecimal, formatInteger, parseFloat64, parseInteger } from "../kernels/numbers_text.ts";
 import { hasNonAscii } from "../kernels/text.ts";
+import { formatDate, formatTimestamp, parseDate, parseTimestamp } from "../kernels/time_text.ts";
 import type { RowScope } from "../scope.ts";
 import type { Value, ValueParts } from "../value.ts";
 import type { CastTarget, Converter } from "./cast.ts";
 import { checkDigits, wideOut } from "./decimal_ops.ts";
 import { integerParts, integerRange, widen } from "./integer_ranges.ts";
-import { clockOf, fromLocal, offsetSecondsAt, ticksOf } from "./moments.ts";
+import { clockOf, fromLocal, offsetSecondsAt, TICKS_PER_SECOND, ticksOf } from "./moments.ts";
 import { unpackText } from "./strings.ts";
 import { bytesOf, i32Of, i128Of, keep } from "./support.ts";
 
@@ -51,11 +50,15 @@ function packedText(scope: RowScope, value: Value): Expr<"i64"> | null {
   if (type.kind === "float32" && value.repr === "f32") return hostFormatFloat32.call(ctx, value.value);
   if (type.kind === "decimal") {
     const { low, high } = i128Of(value);
-    return hostFormatDecimal.call(ctx, low, high, type.scale);
+    return formatDecimal.call(ctx, low, high, type.scale);
   }
   const form = temporalForm(type);
   if (form === undefined) return null;
   const ticks = ticksOf(scope, value);
+  if (type.kind === "date32") return formatDate.call(ctx, ticks);
+  if (type.kind === "timestamp" && type.timezone === null) {
+    return formatTimestamp.call(ctx, form, ticks, i64.const(TICKS_PER_SECOND[type.unit]));
+  }
   const offset = type.kind === "timestamp" ? offsetSecondsAt(scope, clockOf(type), ticks) : i32.const(0);
   return hostFormatTemporal.call(ctx, form, ticks, offset);
 }
@@ -89,7 +92,7 @@ export const castFromText: Converter = (scope, value, target) => {
   const out = wideOut(scope);
   const low = () => i64.load(scope.ctx, scope.program.context.wide("wide.0"));
   if (isFloat(to)) {
-    target.failIf(failed(scope, hostParseFloat64.call(address, bytes, out)));
+    target.failIf(failed(scope, parseFloat64.call(address, bytes, out)));
     const number = keep(scope, f64.reinterpret_i64(low()), "number");
     if (to.kind === "float64") return { repr: "f64", value: number };
     const narrow = keep(scope, f32.demote_f64(number), "narrow");
@@ -130,7 +133,7 @@ function temporalFromText(scope: RowScope, value: Value, target: CastTarget): Va
   const { address, bytes } = bytesOf(value);
   const form = temporalForm(target.to);
   if (form === undefined) return null;
-  const answer = keep(scope, hostParseTemporal.call(address, bytes, wideOut(scope), form), "answer");
+  const answer = keep(scope, parseTemporal(target.to, { address, bytes, out: wideOut(scope), form }), "answer");
   target.failIf(i32.eqz(answer));
   const parsed = keep(scope, i64.load(scope.ctx, scope.program.context.wide("wide.0")), "parsed");
   const clock = clockOf(target.to);
@@ -140,6 +143,19 @@ function temporalFromText(scope: RowScope, value: Value, target: CastTarget): Va
   }
   if (clock.kind === "time" && clock.tick < 1_000_000n) return { repr: "i64", value: parsed };
   return { repr: "i32", value: i32.wrap_i64(parsed) };
+}
+
+function parseTemporal(
+  to: DataType,
+  text: { address: Expr<"i32">; bytes: Expr<"i32">; out: Expr<"i32">; form: number },
+): Expr<"i32"> {
+  const { address, bytes, out, form } = text;
+  if (to.kind === "date32") return parseDate.call(address, bytes, out);
+  // Nanoseconds of the years 0 to 9999 do not all fit: the host checks.
+  if (to.kind === "timestamp" && to.unit !== "nanosecond") {
+    return parseTimestamp.call(address, bytes, out, form, i64.const(TICKS_PER_SECOND[to.unit]));
+  }
+  return hostParseTemporal.call(address, bytes, out, form);
 }
 
 function toBinary(scope: RowScope, value: Value, target: CastTarget): ValueParts {

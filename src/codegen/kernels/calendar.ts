@@ -2,14 +2,14 @@
  * Days since 1970-01-01 and the proleptic Gregorian calendar (Hinnant, chrono-compatible low-level date algorithms).
  * A civil date is one int64: year · 512 + month · 32 + day.
  */
-import { type Expr, i32, i64, kernel } from "../../wasm/mod.ts";
+import { type Expr, i32, i64, kernel, type Local } from "../../wasm/mod.ts";
 import { CYCLE_FROM_SECONDS, CYCLE_SECONDS } from "../time_zone.ts";
 
 const DAYS_PER_ERA = 146_097;
 /** From 0000-03-01 to 1970-01-01. */
 const EPOCH_SHIFT_DAYS = 719_468;
-/** Eras added so that ordinary days are positive in 32 bits. */
-const ERAS_SHIFT = 8192;
+/** Eras added so that ordinary days are positive in 30 bits. */
+const ERAS_SHIFT = 82;
 
 /** Quotient rounded down; `divisor` > 0. */
 export function floorDivide(x: Expr<"i64">, divisor: bigint): Expr<"i64"> {
@@ -35,45 +35,40 @@ export function civilDay(civil: Expr<"i64">): Expr<"i32"> {
   return i32.and(i32.wrap_i64(civil), 31);
 }
 
+/** Days of about -12.7 to 1,060 million: the algorithm of Neri and Schneider (2022), with multiplications for divisions. */
+const civilFromNearDays = kernel("civilFromNearDays", { params: { shifted: "i32" }, results: ["i64"] }, (f) => {
+  const { shifted } = f.params;
+  const [century, rest, month, isNextYear] = ["century", "rest", "month", "isNextYear"].map((name) =>
+    f.local("i32", name),
+  ) as [Local<"i32">, Local<"i32">, Local<"i32">, Local<"i32">];
+  const product = f.local("i64", "product");
+  f.set(rest, i32.or(i32.shl(shifted, 2), 3));
+  f.set(century, i32.div_u(rest, DAYS_PER_ERA));
+  f.set(rest, i32.or(i32.sub(rest, i32.mul(century, DAYS_PER_ERA)), 3));
+  f.set(product, i64.mul(i64.extend_i32_u(rest), 2_939_745n));
+  const yearOfCentury = i32.wrap_i64(i64.shr_u(product, 32n));
+  const dayOfYear = f.local("i32", "dayOfYear");
+  f.set(dayOfYear, i32.div_u(i32.wrap_i64(product), 2_939_745 * 4));
+  f.set(month, i32.add(i32.mul(dayOfYear, 2141), 197_913));
+  const day = i32.add(i32.div_u(i32.and(month, 0xffff), 2141), 1);
+  // The year began in March.
+  f.set(isNextYear, i32.ge_u(dayOfYear, 306));
+  const year = i32.add(i32.sub(i32.add(i32.mul(century, 100), yearOfCentury), 400 * ERAS_SHIFT), isNextYear);
+  const civilMonthOfYear = i32.sub(i32.shr_u(month, 16), i32.mul(isNextYear, 12));
+  const monthAndDay = i32.or(i32.shl(civilMonthOfYear, 5), day);
+  f.return(i64.or(i64.shl(i64.extend_i32_s(year), 9n), i64.extend_i32_u(monthAndDay)));
+});
+
 export const civilFromDays = kernel("civilFromDays", { params: { days: "i64" }, results: ["i64"] }, (f) => {
   const { days } = f.params;
+  const shifted = f.local("i64", "shifted");
+  f.set(shifted, i64.add(days, BigInt(EPOCH_SHIFT_DAYS + ERAS_SHIFT * DAYS_PER_ERA)));
+  f.if(i64.lt_u(shifted, 1n << 30n), () => f.return(civilFromNearDays.call(i32.wrap_i64(shifted))));
+  // The calendar repeats every era: only the year is to be corrected.
   const era = f.local("i64", "era");
-  const dayOfEra = f.local("i32", "dayOfEra");
-  const shifted = f.local("i32", "shifted");
-  const era32 = f.local("i32", "era32");
-  f.if(
-    i64.lt_u(i64.add(days, 1n << 30n), 1n << 31n),
-    () => {
-      f.set(shifted, i32.add(i32.wrap_i64(days), EPOCH_SHIFT_DAYS + ERAS_SHIFT * DAYS_PER_ERA));
-      f.set(era32, i32.div_u(shifted, DAYS_PER_ERA));
-      f.set(dayOfEra, i32.sub(shifted, i32.mul(era32, DAYS_PER_ERA)));
-      f.set(era, i64.extend_i32_s(i32.sub(era32, ERAS_SHIFT)));
-    },
-    () => {
-      const since0000 = i64.add(days, BigInt(EPOCH_SHIFT_DAYS));
-      f.set(era, floorDivide(since0000, BigInt(DAYS_PER_ERA)));
-      f.set(dayOfEra, i32.wrap_i64(floorModulo(since0000, BigInt(DAYS_PER_ERA))));
-    },
-  );
-  const yearOfEra = f.local("i32", "yearOfEra");
-  const dayOfYear = f.local("i32", "dayOfYear");
-  const month = f.local("i32", "month");
-  const day = f.local("i32", "day");
-  const leapless = i32.sub(
-    i32.add(i32.sub(dayOfEra, i32.div_u(dayOfEra, 1460)), i32.div_u(dayOfEra, 36_524)),
-    i32.div_u(dayOfEra, 146_096),
-  );
-  f.set(yearOfEra, i32.div_u(leapless, 365));
-  const leapDays = i32.sub(i32.div_u(yearOfEra, 4), i32.div_u(yearOfEra, 100));
-  f.set(dayOfYear, i32.sub(dayOfEra, i32.add(i32.mul(yearOfEra, 365), leapDays)));
-  f.set(month, i32.div_u(i32.add(i32.mul(dayOfYear, 5), 2), 153));
-  f.set(day, i32.add(i32.sub(dayOfYear, i32.div_u(i32.add(i32.mul(month, 153), 2), 5)), 1));
-  // The year began in March: months 10 and 11 are January and February of the next.
-  const isNextYear = i32.ge_u(month, 10);
-  const year = i64.add(i64.add(i64.mul(era, 400n), i64.extend_i32_u(yearOfEra)), i64.extend_i32_u(isNextYear));
-  const civilMonthOfYear = i32.sub(i32.add(month, 3), i32.mul(isNextYear, 12));
-  const monthAndDay = i32.or(i32.shl(civilMonthOfYear, 5), day);
-  f.return(i64.or(i64.shl(year, 9n), i64.extend_i32_u(monthAndDay)));
+  f.set(era, floorDivide(i64.add(days, BigInt(EPOCH_SHIFT_DAYS)), BigInt(DAYS_PER_ERA)));
+  const near = i64.sub(shifted, i64.mul(era, BigInt(DAYS_PER_ERA)));
+  f.return(i64.add(civilFromNearDays.call(i32.wrap_i64(near)), i64.shl(i64.mul(era, 400n), 9n)));
 });
 
 /** Days of a date; `month` 1 to 12. */

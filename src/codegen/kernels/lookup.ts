@@ -1,5 +1,5 @@
 /** Sets of literals as bytes, and the search in them. */
-import { type Expr, i32, i64, kernel } from "../../wasm/mod.ts";
+import { type Expr, i32, i64, kernel, select } from "../../wasm/mod.ts";
 import { bytesEqual, lowBytesMask } from "./bytes.ts";
 
 /** 1 when `key` is among `count` int64 at `table`, ascending as signed numbers. */
@@ -14,7 +14,8 @@ export const inSorted = kernel(
     f.while(i32.gt_u(count, 1), () => {
       f.set(half, i32.shr_u(count, 1));
       f.set(middle, i32.add(table, i32.shl(half, 3)));
-      f.if(i64.le_s(i64.load(middle), key), () => f.set(table, middle));
+      // No branch: which half it is cannot be predicted.
+      f.set(table, select(i64.le_s(i64.load(middle), key), middle, table));
       f.set(count, i32.sub(count, half));
     });
     f.return(i64.eq(i64.load(table), key));
