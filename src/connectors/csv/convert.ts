@@ -1,4 +1,12 @@
-import { type Address, type Arena, type Column, type DataType, type OwnerId, parseDecimal } from "../../arrow/mod.ts";
+import {
+  type Address,
+  type Arena,
+  type Column,
+  type DataType,
+  type OwnerId,
+  parseDecimal,
+  type TimeUnit,
+} from "../../arrow/mod.ts";
 import { floatResult, parseBigInteger, parseFloat64, parseSmallInteger } from "../parse_number.ts";
 import { clock, clockInstant, clockOfDay, parseClock, parseDate, parseTimestamp } from "../parse_time.ts";
 import { isUtf8 } from "../utf8.ts";
@@ -325,27 +333,10 @@ function storeFor(context: ConvertContext, type: DataType, data: Address): Store
         return !Number.isNaN(days);
       };
     }
-    case "timestamp": {
-      const { unit, timezone } = type;
-      return (row, start, end) => {
-        if (!parseTimestamp(bytes, start, end)) return false;
-        // Wall time and instants are not the same thing: only UTC may be left out.
-        if (timezone === null ? clock.zoned : !clock.zoned && timezone !== "UTC") return false;
-        return putBig(row, clockInstant(unit));
-      };
-    }
-    case "time": {
-      const { unit } = type;
-      const small = unit === "second" || unit === "millisecond";
-      const values = new Int32Array(arena.buffer, data, rows);
-      return (row, start, end) => {
-        const value = parseClock(bytes, start, end) ? clockOfDay(unit) : Number.NaN;
-        if (Number.isNaN(value)) return false;
-        if (!small) return putBig(row, BigInt(value));
-        values[row] = value;
-        return true;
-      };
-    }
+    case "timestamp":
+      return (row, start, end) => putBig(row, timestampOf(bytes, { start, end, type }));
+    case "time":
+      return storeTime(context, type.unit, data);
     case "decimal": {
       const latin = new TextDecoder("latin1");
       return (row, start, end) => {
@@ -359,6 +350,30 @@ function storeFor(context: ConvertContext, type: DataType, data: Address): Store
     default:
       return () => false;
   }
+}
+
+type Timestamp = Extract<DataType, { kind: "timestamp" }>;
+
+function timestampOf(bytes: Uint8Array, field: { start: number; end: number; type: Timestamp }): bigint | null {
+  const { unit, timezone } = field.type;
+  if (!parseTimestamp(bytes, field.start, field.end)) return null;
+  // Wall time and instants are not the same thing: only UTC may be left out.
+  if (timezone === null ? clock.zoned : !clock.zoned && timezone !== "UTC") return null;
+  return clockInstant(unit);
+}
+
+function storeTime(context: ConvertContext, unit: TimeUnit, data: Address): Store {
+  const { arena, bytes, table } = context;
+  const small = unit === "second" || unit === "millisecond";
+  const values = new Int32Array(arena.buffer, data, table.rows);
+  const big = new BigInt64Array(arena.buffer, data, table.rows);
+  return (row, start, end) => {
+    const value = parseClock(bytes, start, end) ? clockOfDay(unit) : Number.NaN;
+    if (Number.isNaN(value)) return false;
+    if (small) values[row] = value;
+    else big[row] = BigInt(value);
+    return true;
+  };
 }
 
 type IntegerView = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;

@@ -105,23 +105,8 @@ export function cutRows(
       table.rows = rows;
       if (comment >= 0 && bytes[rowStart] === comment) event = skipToLineEnd(window, event);
     } else if (byte === quote && at === fieldStart && quotedStart < 0) {
-      let flags = QUOTED;
-      let close = -1;
-      while (event < eventCount) {
-        const inner = events[event++] as number;
-        const what = bytes[inner] as number;
-        if (what === quote) {
-          if (escape >= 0 || event >= eventCount || events[event] !== inner + 1 || bytes[inner + 1] !== quote) {
-            close = inner;
-            break;
-          }
-          event++;
-          flags |= ESCAPED;
-        } else if (what === escape) {
-          if (event < eventCount && events[event] === inner + 1) event++;
-          flags |= ESCAPED;
-        }
-      }
+      event = readQuoted(window, dialect, event);
+      const { close, flags } = quoted;
       if (close < 0) break;
       quotedStart = at + 1;
       quotedEnd = close | flags;
@@ -134,6 +119,36 @@ export function cutRows(
     }
   }
   return rows >= maxRows || window.position >= length;
+}
+
+/** Where the quoted field that was read last closes (-1: not in the window), and its flags; one object, reused. */
+const quoted = { close: -1, flags: 0 };
+
+/** Fills `quoted`, given the first event after the opening quote; gives the first event after the closing one. */
+function readQuoted(window: Window, dialect: Dialect, from: number): number {
+  const { bytes, events, eventCount } = window;
+  const { quote, escape } = dialect;
+  let event = from;
+  quoted.flags = QUOTED;
+  quoted.close = -1;
+  while (event < eventCount) {
+    const at = events[event++] as number;
+    const byte = bytes[at] as number;
+    const next = event < eventCount ? (events[event] as number) : -1;
+    if (byte === quote) {
+      if (escape >= 0 || next !== at + 1 || bytes[next] !== quote) {
+        quoted.close = at;
+        return event;
+      }
+    } else if (byte !== escape) continue;
+    else if (next !== at + 1) {
+      quoted.flags |= ESCAPED;
+      continue;
+    }
+    event++;
+    quoted.flags |= ESCAPED;
+  }
+  return event;
 }
 
 const TEXT_AFTER_QUOTE = "text follows a closing quote";
