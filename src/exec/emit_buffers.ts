@@ -8,6 +8,7 @@ import {
   type OwnerId,
   releaseBatch,
   type Schema,
+  valueType,
 } from "../arrow/mod.ts";
 import { type EmittedColumn, type OutputWord, outputCapacity, outputRowCount, outputWord } from "../codegen/mod.ts";
 import { invariant } from "../kernel/mod.ts";
@@ -151,7 +152,9 @@ export class EmitBuffers {
     blocks.push(...[kept, buffers.offsets, buffers.data].filter((address) => address !== 0));
     const dictionary = plan.kind === "dictionary" ? this.#keepDictionary(input, plan.inputColumn, blocks) : null;
     const { offsets, data } = buffers;
-    return { type: field.type, length: rows, nullCount, validity: kept, offsets, data, children: [], dictionary };
+    // A declared dictionary that the values came without: they are plain, and so must their type be.
+    const type = dictionary === null ? valueType(field.type) : field.type;
+    return { type, length: rows, nullCount, validity: kept, offsets, data, children: [], dictionary };
   }
 
   #gather(
