@@ -95,7 +95,8 @@ export class Arena {
     const address = this.#heap.allocate(bytes, owner);
     if (address !== 0) return address;
     const { limitBytes } = this;
-    throw new MemoryLimitError({ owner, needBytes: bytes, limitBytes, inUseBytes: this.bytesInUse() });
+    const holder = this.#largestOwner();
+    throw new MemoryLimitError({ owner, needBytes: bytes, limitBytes, inUseBytes: this.bytesInUse(), holder });
   }
 
   /** As `allocate`, filled with zeros (the slack too). Memory that was never used before is not written again. */
@@ -144,5 +145,13 @@ export class Arena {
 
   get limitBytes(): number {
     return this.#heap.limitBytes();
+  }
+
+  #largestOwner(): OwnerId {
+    let largest = 0;
+    for (let owner = 1; owner < OWNER_COUNT_MAX; owner++) {
+      if (this.bytesInUse(owner) > this.bytesInUse(largest)) largest = owner;
+    }
+    return largest;
   }
 }

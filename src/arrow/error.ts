@@ -17,6 +17,8 @@ export type MemoryNeed = {
   readonly needBytes: number;
   readonly limitBytes: number;
   readonly inUseBytes: number;
+  /** Who holds most of it. */
+  readonly holder: number;
 };
 
 /** Thrown by `Arena.allocate`: nothing was allocated and nothing is lost. */
@@ -26,6 +28,7 @@ export class MemoryLimitError extends ArrowError {
   readonly needBytes: number;
   readonly limitBytes: number;
   readonly inUseBytes: number;
+  readonly holder: number;
 
   constructor(need: MemoryNeed) {
     const fits = need.inUseBytes + need.needBytes <= need.limitBytes;
@@ -38,5 +41,6 @@ export class MemoryLimitError extends ArrowError {
     this.needBytes = need.needBytes;
     this.limitBytes = need.limitBytes;
     this.inUseBytes = need.inUseBytes;
+    this.holder = need.holder;
   }
 }

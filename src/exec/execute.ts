@@ -1,10 +1,10 @@
 import type { Batch, Schema } from "../arrow/mod.ts";
 import { releaseBatch } from "../arrow/mod.ts";
 import { type SinkWriter, sinkOf, type Tools } from "../connectors/mod.ts";
-import type { LimitNode, Plan, PlanNode, SinkNode } from "../plan/mod.ts";
+import type { LimitNode, OperatorInfo, Plan, PlanNode, SinkNode } from "../plan/mod.ts";
 import { Driver, type ExecuteOptions } from "./driver.ts";
 import { ExecError } from "./error.ts";
-import { memoryFailure } from "./failure.ts";
+import { memoryFailure, namedFailure } from "./failure.ts";
 import { limited, PlanWalk, rootSchema } from "./plan_walk.ts";
 import type { Pool } from "./pool.ts";
 
@@ -48,7 +48,10 @@ export function executePlan(plan: Plan, pool: Pool, options: Partial<ExecuteOpti
   return {
     schemas: plan.roots.map(rootSchema),
     rows: (index) => {
-      const rows = translated(rootRows(walk, plan.roots[index] as PlanNode, written), driver.options.signal);
+      const rows = translated(rootRows(walk, plan.roots[index] as PlanNode, written), {
+        signal: driver.options.signal,
+        operators: plan.operators ?? [],
+      });
       started.push(rows);
       return rows;
     },
@@ -66,12 +69,15 @@ export function executePlan(plan: Plan, pool: Pool, options: Partial<ExecuteOpti
 }
 
 /** A stopped job fails for the reason that it was stopped for, whatever that made break. */
-async function* translated(rows: AsyncGenerator<Batch, void>, signal: AbortSignal | null): AsyncGenerator<Batch, void> {
+async function* translated(
+  rows: AsyncGenerator<Batch, void>,
+  job: { readonly signal: AbortSignal | null; readonly operators: readonly OperatorInfo[] },
+): AsyncGenerator<Batch, void> {
   try {
     yield* rows;
   } catch (error) {
-    if (signal?.reason instanceof ExecError) throw signal.reason;
-    throw memoryFailure(error, 0);
+    if (job.signal?.reason instanceof ExecError) throw job.signal.reason;
+    throw namedFailure(memoryFailure(error, 0), job.operators);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   columnReader,
   releaseBatch,
   type Schema,
+  typeName,
 } from "../arrow/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import { ExecError } from "./error.ts";
@@ -78,7 +79,8 @@ export class UserStage implements Stage {
           else if (result !== false && result !== null) throw wrongShape("a boolean", result);
           return;
         case "flatMap":
-          for (const each of result as Iterable<unknown>) this.#append(each);
+          if (!isIterable(result)) throw wrongShape("an iterable of objects", result);
+          for (const each of result) this.#append(each);
           return;
         default:
           this.#append(result);
@@ -90,7 +92,18 @@ export class UserStage implements Stage {
 
   #append(result: unknown): void {
     if (typeof result !== "object" || result === null || Array.isArray(result)) throw wrongShape("an object", result);
-    this.#open().append(result as Row);
+    if (result instanceof Promise) throw wrongShape("an object", result);
+    const builder = this.#open();
+    if (builder.rowCount === 0) this.#checkNames(result);
+    builder.append(result as Row);
+  }
+
+  /** A misspelt name would be a column of nulls. The first row of a batch stands for all, as looking costs time. */
+  #checkNames(result: object): void {
+    const { fields } = this.#spec.schema;
+    const missing = fields.find((field) => !(field.name in result));
+    const extra = missing && Object.keys(result).find((name) => !fields.some((field) => field.name === name));
+    if (extra !== undefined) throw wrongShape(`a column "${missing?.name}"`, result);
   }
 
   async #mapBatch(rows: Rows): Promise<void> {
@@ -135,23 +148,47 @@ export class UserStage implements Stage {
 
   #failure(error: unknown, row: number): unknown {
     if (error instanceof ArrowError && error.code === "memoryLimit") return error;
-    const shape = error instanceof ArrowError || (error instanceof ExecError && error.code === "wrongShape");
-    const message = error instanceof Error ? error.message : String(error);
-    const where = `${this.#spec.mode} failed at row ${row}`;
-    const options = { operator: this.#spec.operator, row, cause: error };
-    if (shape)
-      return new ExecError("wrongShape", `${where}: ${message}. Declared: ${names(this.#spec.schema)}`, options);
-    return new ExecError("userFunction", `${where}: ${message}`, options);
+    const { operator, schema } = this.#spec;
+    const place = { operator, row, cause: error };
+    const isShape = error instanceof ArrowError || (error instanceof ExecError && error.code === "wrongShape");
+    if (!isShape) return new ExecError("userFunction", thrownText(error), place);
+    const rule = error.message.replace(/\.$/, "");
+    return new ExecError("wrongShape", `${rule}. Declared: ${columnsText(schema)}`, place);
   }
 }
 
-function wrongShape(wanted: string, got: unknown): ExecError {
-  const shown = got === undefined ? "undefined" : JSON.stringify(got, (_, v) => (typeof v === "bigint" ? `${v}n` : v));
-  return new ExecError("wrongShape", `the function must return ${wanted}, but returned ${shown}`);
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
 }
 
-function names(schema: Schema): string {
-  return schema.fields.map((field) => field.name).join(", ");
+function thrownText(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.name === "Error" ? thrown.message : `${thrown.name}: ${thrown.message}`;
+  return typeof thrown === "string" ? thrown : `the function threw ${shownText(thrown)}`;
+}
+
+function wrongShape(wanted: string, got: unknown): ExecError {
+  return new ExecError("wrongShape", `the function must return ${wanted}, but returned ${shownText(got)}`);
+}
+
+const SHOWN_MAX = 100;
+
+function shownText(value: unknown): string {
+  if (value instanceof Promise) return "a promise: functions cannot be async";
+  const text = jsonText(value) ?? String(value);
+  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}…`;
+}
+
+/** Undefined for what has no JSON. */
+function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v));
+  } catch {
+    return undefined;
+  }
+}
+
+function columnsText(schema: Schema): string {
+  return schema.fields.map((f) => `${f.name} ${typeName(f.type)}${f.nullable ? "" : " not null"}`).join(", ");
 }
 
 /** Rows of `batch` as fresh objects with the columns as own properties. */
