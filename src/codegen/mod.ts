@@ -70,8 +70,8 @@ export {
   type SortKeyShape,
   SortRecord,
   Threshold,
+  type ThresholdBlocks,
   type ThresholdStep,
   thresholdShapes,
-  thresholdWord,
 } from "./sort/mod.ts";
 export type { FilterStep, ProjectStep } from "./steps.ts";

@@ -10,7 +10,7 @@ import { structureKey } from "./expression_key.ts";
 import { type BuildTerminal, buildCode, type ProbeStep, probeCode, tableWords } from "./join/mod.ts";
 import { type FailureSite, type InputColumn, Program, type ProgramResources } from "./program.ts";
 import { RowScope } from "./scope.ts";
-import { type ThresholdStep, thresholdCode } from "./sort/mod.ts";
+import { type ThresholdStep, thresholdCode, thresholdWord } from "./sort/mod.ts";
 import {
   type FilterStep,
   filterCode,
@@ -48,9 +48,12 @@ export function pipelineKey(spec: PipelineSpec): string {
 }
 
 /** Context words that the pipeline's steps find their tables by. */
-export function stepWords(spec: PipelineSpec): ReadonlyMap<string, number> {
+export function stepWords(spec: PipelineSpec, workerIndex: number): ReadonlyMap<string, number> {
   const words = new Map<string, number>();
   for (const step of spec.steps) {
+    if (step.kind === "threshold") {
+      words.set(thresholdWord(step.operator), step.thresholds.address + workerIndex * step.thresholds.bytes);
+    }
     if (step.kind !== "probe") continue;
     const names = tableWords(step.operator);
     words.set(names.directory, step.addresses.directory);
@@ -76,6 +79,7 @@ export function generatePipeline(spec: PipelineSpec, columns: readonly InputColu
   f.set(row, f.params.start);
   terminal.blocks?.(scope, { steps: spec.steps, columns });
   f.while(i32.lt_u(row, f.params.end), () => {
+    terminal.beforeRow?.(scope);
     scope.branch(() => runSteps(scope, { steps, terminal }));
     if (program.usesScratch)
       f.emit(i32.store(f.params.ctx, i32.load(f.params.ctx, Header.scratchBase), Header.scratchTop));

@@ -95,7 +95,7 @@ export class CodeStage implements Stage {
     };
     const code = new CodeInstance(this.#worker, this.#modules.get(batch), { owner, imports });
     this.#state?.bind(code);
-    for (const [word, value] of stepWords(this.#spec.pipeline)) code.trySetWord(word, value);
+    for (const [word, value] of stepWords(this.#spec.pipeline, this.#worker.index)) code.trySetWord(word, value);
     if (terminal.kind !== "emit") return { code, buffers: null };
     const options = { schema: terminal.schema, owner, capacityRows: this.#capacityRows };
     return { code, buffers: new EmitBuffers(this.#worker.arena, code, options) };

@@ -61,6 +61,8 @@ function stageParts(stage: StageSpec): string[] {
       return [`${stage.mode} #${stage.operator} (JavaScript)`];
     case "unnest":
       return [`unnest #${stage.operator}`];
+    case "topK":
+      return [`top ${stage.limit} #${stage.operator}`];
     default:
       return unreachable(stage);
   }

@@ -1,5 +1,5 @@
 import type { Address, Batch, Schema } from "../arrow/mod.ts";
-import type { PipelineSpec } from "../codegen/mod.ts";
+import type { PipelineSpec, ThresholdBlocks } from "../codegen/mod.ts";
 import type { SourceRequest, Split } from "../connectors/mod.ts";
 import type { ConnectorSpec, OperatorId } from "../plan/mod.ts";
 
@@ -64,7 +64,29 @@ export interface UnnestStage {
   readonly outer: boolean;
 }
 
-export type StageSpec = CodeStage | UserStage | UnnestStage;
+export interface TopKKey {
+  readonly column: number;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+  readonly nullable: true;
+}
+
+/** Keeps each worker's first rows by some keys; none go on. */
+export interface TopKStage {
+  readonly kind: "topK";
+  readonly operator: OperatorId;
+  readonly inputSchema: Schema;
+  /** Columns of the input; any may be null, as thresholds are compared so. */
+  readonly keys: readonly TopKKey[];
+  /** Rows to keep. */
+  readonly limit: number;
+  /** Name of the state with the rows, shared by pipelines of one operator. */
+  readonly state: string;
+  /** A block for each worker that generated code reads the worst kept row's keys from. */
+  readonly thresholds: ThresholdBlocks;
+}
+
+export type StageSpec = CodeStage | UserStage | UnnestStage | TopKStage;
 
 export interface PipelineRequest {
   readonly kind: "pipeline";

@@ -1,6 +1,6 @@
 import { aggregateEach, aggregatePhases } from "./aggregate/mod.ts";
 import { joinEach, joinPhases } from "./join/mod.ts";
-import { sortPhases } from "./sort/mod.ts";
+import { sortEach, sortPhases } from "./sort/mod.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** A function that workers call for tasks of a phase; results are plain data. */
@@ -18,6 +18,7 @@ export const phaseHandlers: Readonly<Record<string, PhaseHandler>> = {
 export const eachHandlers: Readonly<Record<string, EachHandler>> = {
   ...aggregateEach,
   ...joinEach,
+  ...sortEach,
   /** Drops a terminal's state; `argument` is its name. */
   dropState(worker, argument) {
     const name = argument as string;

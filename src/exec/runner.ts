@@ -17,6 +17,7 @@ import type {
   WorkerRequest,
 } from "./messages.ts";
 import { eachHandlers, phaseHandlers } from "./phases.ts";
+import { TopKStage } from "./sort/mod.ts";
 import type { Stage } from "./stage.ts";
 import { UnnestStage } from "./unnest_stage.ts";
 import { UserStage } from "./user_stage.ts";
@@ -104,6 +105,8 @@ function stageOf(worker: WorkerContext, spec: StageSpec, options: { capacityRows
       return new UserStage(worker, spec, options);
     case "unnest":
       return new UnnestStage(worker, spec, options);
+    case "topK":
+      return new TopKStage(worker, spec, options);
     default:
       return unreachable(spec);
   }

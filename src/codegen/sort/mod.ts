@@ -3,5 +3,12 @@ export { type GatherExports, generateGather } from "./gather.ts";
 export { PARTS_MAX } from "./partition.ts";
 export { COUNTS_BYTES, Record as SortRecord } from "./records.ts";
 export { type GeneratedSort, generateSort, type SortExports, type SortKeyShape } from "./sort_module.ts";
-export { Threshold, type ThresholdStep, thresholdCode, thresholdShapes, thresholdWord } from "./threshold.ts";
+export {
+  Threshold,
+  type ThresholdBlocks,
+  type ThresholdStep,
+  thresholdCode,
+  thresholdShapes,
+  thresholdWord,
+} from "./threshold.ts";
 export { type KeyShape, planWords, type Word } from "./words.ts";

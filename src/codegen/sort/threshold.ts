@@ -15,12 +15,19 @@ export interface ThresholdStep {
   readonly kind: "threshold";
   readonly operator: OperatorId;
   readonly keys: readonly SortKey[];
-  /** Name of the worker's state that has the block. */
-  readonly state: string;
+  readonly thresholds: ThresholdBlocks;
 }
 
-/** Context word: address of the block. */
-export const thresholdWord = "threshold";
+/** A block of `bytes` for each worker, from `address` on. */
+export interface ThresholdBlocks {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** Context word: address of the worker's block. */
+export function thresholdWord(operator: OperatorId): string {
+  return `threshold${operator}`;
+}
 
 /** The block: an i32 that is 1 once there are k rows, then from byte 8 on the words. */
 export const Threshold = { active: 0, words: 8 } as const;
@@ -41,7 +48,7 @@ export function thresholdCode(step: ThresholdStep): StepCode {
       const source = scope.within(step.operator);
       const block = f.local("i32", "threshold");
       const passes = f.local("i32", "passes");
-      f.set(block, scope.contextWord(thresholdWord));
+      f.set(block, scope.contextWord(thresholdWord(step.operator)));
       f.set(passes, 1);
       f.block((done) => {
         f.brIf(done, i32.eqz(i32.load(block, Threshold.active)));

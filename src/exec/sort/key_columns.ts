@@ -1,5 +1,5 @@
-import { field, isNested, type Schema, schema, valueType } from "../../arrow/mod.ts";
-import type { TypedColumn, NamedExpression, SortKey, SortNode } from "../../plan/mod.ts";
+import { field, isNested, nullType, type Schema, schema, valueType } from "../../arrow/mod.ts";
+import type { NamedExpression, SortKey, SortNode, TypedColumn } from "../../plan/mod.ts";
 import { ExecError } from "../error.ts";
 import { type OpenPipeline, withStep } from "../open_pipeline.ts";
 
@@ -44,12 +44,21 @@ function columnOf(name: string, of: { type: SortKey["expression"]["type"]; nulla
   return { kind: "column", name, type: valueType(of.type), nullable: of.nullable };
 }
 
-export function freshNames(taken: Schema, count: number): string[] {
-  const used = new Set(taken.fields.map(({ name }) => name));
+/** `name`, or `name` with a number, that no column has. */
+export function freshName(taken: Schema, name: string): string {
+  const used = new Set(taken.fields.map((each) => each.name));
+  let fresh = name;
+  for (let i = 1; used.has(fresh); i++) fresh = `${name}${i}`;
+  return fresh;
+}
+
+function freshNames(taken: Schema, count: number): string[] {
   const names: string[] = [];
-  for (let i = 0; names.length < count; i++) {
-    const name = `sortKey${i}`;
-    if (!used.has(name)) names.push(name);
+  const fields = [...taken.fields];
+  for (let i = 0; i < count; i++) {
+    const name = freshName({ fields }, "sortKey");
+    names.push(name);
+    fields.push(field(name, taken.fields[0]?.type ?? nullType));
   }
   return names;
 }

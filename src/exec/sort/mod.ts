@@ -1,6 +1,10 @@
 import { encodeRows, gatherBatch, sampleSplitters, scatterRows, sortLocally, sortPart } from "./phases.ts";
+import { candidatesOf } from "./top_k.ts";
 
 export { runSort } from "./run.ts";
+export { TopKStage } from "./top_k.ts";
+
+export const sortEach = { "sort.candidates": candidatesOf };
 
 export const sortPhases = {
   "sort.local": sortLocally,

@@ -1,25 +1,89 @@
+import type { Batch } from "../../arrow/mod.ts";
+import { planWords, Threshold, thresholdShapes } from "../../codegen/mod.ts";
 import { invariant } from "../../kernel/mod.ts";
 import type { SortNode } from "../../plan/mod.ts";
 import type { Driver } from "../driver.ts";
-import type { BatchList, OpenPipeline } from "../open_pipeline.ts";
+import type { TopKKey } from "../messages.ts";
+import { type BatchList, closed, type OpenPipeline, withStage, withStep } from "../open_pipeline.ts";
 import { type KeyedInput, withKeyColumns } from "./key_columns.ts";
+import type { ResultRange } from "./local.ts";
 import { sortBatches } from "./sort_batches.ts";
 import type { KeyColumn } from "./sort_input.ts";
+import { positionKey } from "./top_k.ts";
+
+/** Up to so many rows, offset included, workers keep the best rows instead of all. */
+const TOP_K_ROWS_MAX = 1 << 20;
 
 /** The rows of `input` in the order of the node's keys, equal ones in input order; with a limit only those wanted. */
 export async function runSort(driver: Driver, node: SortNode, input: readonly OpenPipeline[]): Promise<BatchList> {
-  const range = { start: node.offset, end: node.limit === null ? Number.POSITIVE_INFINITY : node.offset + node.limit };
-  if (range.start >= range.end) return driver.own([]);
-  const keyed = withKeyColumns(node, input);
-  const list = await driver.materialise(keyed.pipelines);
+  const end = node.limit === null ? Number.POSITIVE_INFINITY : node.offset + node.limit;
+  if (node.offset >= end) return driver.own([]);
+  const sort: Sort = { node, keyed: withKeyColumns(node, input), range: { start: node.offset, end } };
+  return end <= TOP_K_ROWS_MAX ? await sortTop(driver, sort) : await sortAll(driver, sort);
+}
+
+interface Sort {
+  readonly node: SortNode;
+  readonly keyed: KeyedInput;
+  readonly range: ResultRange;
+}
+
+async function sortAll(driver: Driver, sort: Sort): Promise<BatchList> {
+  const list = await driver.materialise(sort.keyed.pipelines);
   try {
-    const batches = list.batches.filter((batch) => batch.rowCount > 0);
-    if (batches.length === 0) return driver.own([]);
-    const request = { operator: node.id, batches, keys: keyColumns(keyed), schema: node.schema };
-    return await sortBatches(driver, request, range);
+    return await sortList(driver, sort, { batches: list.batches, keys: keyColumns(sort.keyed) });
   } finally {
     list.release();
   }
+}
+
+async function sortTop(driver: Driver, sort: Sort): Promise<BatchList> {
+  const { node, keyed } = sort;
+  const state = `top ${node.id}`;
+  const bytes = Math.ceil((Threshold.words + 8 * planWords(thresholdShapes(keyed.keys)).length) / 64) * 64;
+  const address = driver.arena.allocateZeroed(driver.pool.size * bytes, node.id);
+  const release = driver.onEnd(() => driver.arena.release(address));
+  const keys = keyColumns(keyed).map((key) => ({ ...key, nullable: true as const }));
+  try {
+    const ended = keyed.pipelines.map((each) =>
+      topPipeline(each, { sort, state, keys, thresholds: { address, bytes } }),
+    );
+    (await driver.materialise(ended)).release();
+    const batches = ((await driver.each("sort.candidates", state)) as Batch[][]).flat();
+    return await sortList(driver, sort, { batches, keys: [...keys, positionKey(keyed.schema)] });
+  } finally {
+    release();
+    await driver.each("dropState", state);
+  }
+}
+
+function topPipeline(
+  pipeline: OpenPipeline,
+  to: {
+    readonly sort: Sort;
+    readonly state: string;
+    readonly keys: readonly TopKKey[];
+    readonly thresholds: { readonly address: number; readonly bytes: number };
+  },
+): OpenPipeline {
+  const { sort, state, keys, thresholds } = to;
+  const { id: operator } = sort.node;
+  const { schema } = sort.keyed;
+  const limit = sort.range.end;
+  const step = { kind: "threshold", operator, keys: sort.keyed.keys, thresholds } as const;
+  const stage = { kind: "topK", operator, inputSchema: schema, keys, limit, state, thresholds } as const;
+  return withStage(closed(withStep(pipeline, step, schema)), stage, schema);
+}
+
+async function sortList(
+  driver: Driver,
+  sort: Sort,
+  from: { readonly batches: readonly Batch[]; readonly keys: readonly KeyColumn[] },
+): Promise<BatchList> {
+  const batches = from.batches.filter((batch) => batch.rowCount > 0);
+  if (batches.length === 0) return driver.own([]);
+  const { id: operator, schema } = sort.node;
+  return await sortBatches(driver, { operator, batches, keys: from.keys, schema }, sort.range);
 }
 
 function keyColumns({ keys, schema }: KeyedInput): KeyColumn[] {
