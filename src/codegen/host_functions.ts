@@ -79,21 +79,27 @@ export class CodegenFailure extends SageError<FailureCode> {
   readonly row: number;
 
   constructor(site: FailureSite, row: number) {
-    super(site.code, `${FAILURE_TEXT[site.code]} in ${site.expression}, row ${row}`);
+    const [what, advice] = FAILURE_TEXT[site.code];
+    super(site.code, `${what} in ${site.expression}, row ${row}${advice}`);
     this.site = site;
     this.row = row;
   }
 }
 
-const FAILURE_TEXT: Readonly<Record<FailureCode, string>> = {
-  integerOverflow:
-    "Integer overflow: the result does not fit its type. Cast the operands to a wider type, or use the wrapping function",
-  divisionByZero: "Division by zero. Use nullIf(divisor, 0) to get null instead",
-  castFailed: "Cast failed: the value does not fit the type. Use tryCast to get null instead",
-  decimalOverflow:
-    "Decimal overflow: the result has more digits than its type. Cast the operands to float64 or fewer digits",
-  invalidArgument: "Invalid argument",
-  dateOutOfRange: "Date out of range: the result does not fit its type",
+/** What failed, and what follows behind the place. */
+const FAILURE_TEXT: Readonly<Record<FailureCode, readonly [what: string, advice: string]>> = {
+  integerOverflow: [
+    "Integer overflow",
+    ": the result does not fit its type. Cast an operand to a wider type, decimal or float64",
+  ],
+  divisionByZero: ["Division by zero", ". Use nullIf(0) on the divisor to get null instead"],
+  castFailed: ["Cast failed", ": the value does not fit the type. Make such values null with when() before the cast"],
+  decimalOverflow: [
+    "Decimal overflow",
+    ": the result has more digits than its type. Cast the operands to float64 or fewer digits",
+  ],
+  invalidArgument: ["Invalid argument", ""],
+  dateOutOfRange: ["Date out of range", ": the result does not fit its type"],
 };
 
 export interface HostDependencies {
