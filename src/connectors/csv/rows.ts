@@ -106,23 +106,17 @@ export function cutRows(
       if (comment >= 0 && bytes[rowStart] === comment) event = skipToLineEnd(window, event);
     } else if (byte === quote && at === fieldStart && quotedStart < 0) {
       event = readQuoted(window, dialect, event);
-      const { close, flags } = quoted;
-      if (close < 0) break;
+      if (quoted.close < 0) break;
       quotedStart = at + 1;
-      quotedEnd = close | flags;
-      if (
-        event < eventCount &&
-        (events[event] !== close + 1 || bytes[close + 1] === quote || bytes[close + 1] === escape)
-      ) {
-        malformed = true;
-      }
+      quotedEnd = quoted.close | quoted.flags;
+      malformed ||= quoted.malformed;
     }
   }
   return rows >= maxRows || window.position >= length;
 }
 
-/** Where the quoted field that was read last closes (-1: not in the window), and its flags; one object, reused. */
-const quoted = { close: -1, flags: 0 };
+/** Where the quoted field that was read last closes (-1: not in the window), its flags, and whether text follows; one object, reused. */
+const quoted = { close: -1, flags: 0, malformed: false };
 
 /** Fills `quoted`, given the first event after the opening quote; gives the first event after the closing one. */
 function readQuoted(window: Window, dialect: Dialect, from: number): number {
@@ -138,6 +132,8 @@ function readQuoted(window: Window, dialect: Dialect, from: number): number {
     if (byte === quote) {
       if (escape >= 0 || next !== at + 1 || bytes[next] !== quote) {
         quoted.close = at;
+        // Only a delimiter or line break may follow; what is past the window is looked at with the next one.
+        quoted.malformed = next >= 0 && (next !== at + 1 || bytes[next] === quote || bytes[next] === escape);
         return event;
       }
     } else if (byte !== escape) continue;
