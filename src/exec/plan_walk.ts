@@ -69,7 +69,7 @@ export class PlanWalk {
         });
       }
       case "union":
-        return (await Promise.all(node.inputs.map((input) => this.open(input)))).flat();
+        return await this.#openInTurn(node.inputs);
       case "limit":
         return [this.#openLater(node, () => this.#limit(node))];
       case "aggregate":
@@ -83,6 +83,13 @@ export class PlanWalk {
       default:
         return unreachable(node);
     }
+  }
+
+  /** One after the other: opening a join runs pipelines, and workers carry out one request at a time. */
+  async #openInTurn(nodes: readonly PlanNode[]): Promise<readonly OpenPipeline[]> {
+    const pipelines: OpenPipeline[] = [];
+    for (const node of nodes) pipelines.push(...(await this.open(node)));
+    return pipelines;
   }
 
   #openScan(node: ScanNode): OpenPipeline {

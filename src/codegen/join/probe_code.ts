@@ -3,6 +3,7 @@ import { invariant, unreachable } from "../../kernel/mod.ts";
 import type { OperatorId, TypedExpression } from "../../plan/mod.ts";
 import { type Expr, i32, type Label, type Local } from "../../wasm/mod.ts";
 import { keyEquals } from "../aggregate/mod.ts";
+import { Header } from "../context.ts";
 import type { Binding, RowScope } from "../scope.ts";
 import { isTrue, type StepCode } from "../steps.ts";
 import { entryBindings, evaluateKeys, hashKeys, type RowKeys } from "./entry.ts";
@@ -105,6 +106,7 @@ class Probe {
 
   #eachMatch(body: (joined: RowScope) => void): void {
     const { f } = this.#scope;
+    const scratch = new ScratchMark(this.#scope);
     f.block((done) => {
       this.#findFirst();
       f.loop((again) => {
@@ -116,6 +118,7 @@ class Probe {
             body(joined);
           }, "miss");
         });
+        scratch.restore();
         this.#advance();
         f.br(again);
       }, "chain");
@@ -127,6 +130,7 @@ class Probe {
     const { nullEntry } = this.#table;
     invariant(nullEntry !== null, "an outer join has an entry of nulls");
     const found = f.local("i32", "found");
+    const scratch = new ScratchMark(this.#scope);
     f.set(found, 0);
     f.block((done) => {
       this.#findFirst();
@@ -144,11 +148,13 @@ class Probe {
             });
             f.br(give);
           }, "miss");
+          scratch.restore();
           this.#advance();
           f.br(again);
         }, "give");
         f.set(found, 1);
         this.#scope.branch(() => next(this.#joined()));
+        scratch.restore();
         // The chain behind the entry of nulls is empty: there it ends.
         this.#advance();
         f.br(again);
@@ -265,5 +271,34 @@ class Probe {
     for (const [name, { origin }] of scope.bindings()) bindings.set(name, { load: () => scope.column(name), origin });
     for (const [name, binding] of entryBindings(scope, this.#layout, this.#entry)) bindings.set(name, binding);
     return scope.derive(bindings, this.#step.operator);
+  }
+}
+
+/**
+ * Frees what the code for one match has put into the scratch region, which otherwise is emptied only after a row: a row
+ * may have millions of matches. When the region was replaced by a larger one, nothing older is in the new one.
+ */
+class ScratchMark {
+  readonly #scope: RowScope;
+  readonly #base: Local<"i32">;
+  readonly #top: Local<"i32">;
+
+  constructor(scope: RowScope) {
+    const { f, ctx } = scope;
+    this.#scope = scope;
+    this.#base = f.local("i32", "scratchBase");
+    this.#top = f.local("i32", "scratchTop");
+    f.set(this.#base, i32.load(ctx, Header.scratchBase));
+    f.set(this.#top, i32.load(ctx, Header.scratchTop));
+  }
+
+  restore(): void {
+    const { f, ctx, program } = this.#scope;
+    if (!program.usesScratch) return;
+    f.if(i32.ne(i32.load(ctx, Header.scratchBase), this.#base), () => {
+      f.set(this.#base, i32.load(ctx, Header.scratchBase));
+      f.set(this.#top, this.#base);
+    });
+    f.emit(i32.store(ctx, this.#top, Header.scratchTop));
   }
 }
