@@ -51,14 +51,13 @@ export function cutRows(
 ): boolean {
   const { bytes, events, eventCount, last, length } = window;
   const { starts, ends, rowStarts, width } = table;
-  const { delimiter, quote, escape, comment } = dialect;
+  const { delimiter, quote, comment } = dialect;
   const { maxRows, bad } = options;
   let rows = 0;
   let event = window.event;
   let rowStart = window.position;
   let fieldStart = rowStart;
-  let column = 0;
-  let base = 0;
+  let [column, base] = [0, 0];
   let quotedStart = -1;
   let quotedEnd = 0;
   let malformed = false;
