@@ -252,20 +252,32 @@ function aggregatesOf(argument: Pair): { fn: AggregateFunction; sql: string; typ
         sql: `CAST(sum(${sql}) AS ${total.kind === "uint64" ? "UBIGINT" : "BIGINT"})`,
         type: total,
       };
-      return [...general, sum as { fn: "sum"; sql: string; type: DataType }, average, ...spread(sql)];
+      return [...general, sum as { fn: "sum"; sql: string; type: DataType }, average, ...spread(argument)];
     }
     case "float":
-      return [...general, { fn: "sum", sql: `sum(${sql})`, type: FLOAT64 }, average, ...spread(sql)];
+      return [...general, { fn: "sum", sql: `sum(${sql})`, type: FLOAT64 }, average, ...spread(argument)];
     case "decimal": {
       const scale = type.kind === "decimal" ? type.scale : 0;
-      return [...general, { fn: "sum", sql: `sum(${sql})`, type: { kind: "decimal", precision: 38, scale } }, average];
+      return [
+        ...general,
+        { fn: "sum", sql: `sum(${sql})`, type: { kind: "decimal", precision: 38, scale } },
+        average,
+        ...spread(argument),
+      ];
     }
     default:
       return [...general];
   }
 }
 
-function spread(sql: string): { fn: AggregateFunction; sql: string; type: DataType }[] {
-  // DuckDB refuses the variance of values that overflow: finite values of moderate size only.
-  return [{ fn: "quantile", sql: `quantile_cont(CAST(${sql} AS DOUBLE), 0.25)`, type: FLOAT64 }];
+function spread(argument: Pair): { fn: AggregateFunction; sql: string; type: DataType }[] {
+  const { sql, type } = argument;
+  const quantile = { fn: "quantile", sql: `quantile_cont(CAST(${sql} AS DOUBLE), 0.25)`, type: FLOAT64 } as const;
+  // Over floats DuckDB refuses the variance of infinities and NaN, which SAGE gives as NaN.
+  if (familyOf(type) === "float") return [quantile];
+  return [
+    quantile,
+    { fn: "variance", sql: `var_samp(CAST(${sql} AS DOUBLE))`, type: FLOAT64 },
+    { fn: "stddev", sql: `stddev_samp(CAST(${sql} AS DOUBLE))`, type: FLOAT64 },
+  ];
 }
