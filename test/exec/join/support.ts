@@ -102,8 +102,21 @@ export interface RunOptions {
   readonly batchRows?: number;
   readonly morselRows?: number;
   readonly signal?: AbortSignal;
+  /** What the arena has left beside the tables. */
+  readonly spareBytes?: number;
   /** Takes so many batches, then stops. */
   readonly batchesTaken?: number;
+}
+
+const BALLAST_BYTES = 1 << 20;
+
+/** Takes memory until about so many bytes are left. */
+function fillArena(spareBytes: number): number[] {
+  const blocks: number[] = [];
+  while (arena.limitBytes - arena.bytesInUse() > spareBytes + 2 * BALLAST_BYTES) {
+    blocks.push(arena.allocate(BALLAST_BYTES, 0));
+  }
+  return blocks;
 }
 
 /** Runs a plan over tables and checks that nothing stays in the arena. */
@@ -115,6 +128,7 @@ export async function run(
   const before = arena.bytesInUse();
   const batchRows = options.batchRows ?? 64;
   const entries = Object.entries(tables).map(([name, table]) => [name, batchesOf(table, batchRows)] as const);
+  const ballast = options.spareBytes === undefined ? [] : fillArena(options.spareBytes);
   const pool = new InlinePool({ arena, tools: null as never, userFunctions: new Map(), size: options.workers ?? 1 });
   try {
     const execution = executePlan({ name: "join", roots: [node] }, pool, {
@@ -142,6 +156,7 @@ export async function run(
     }
     return rows;
   } finally {
+    for (const block of ballast) arena.release(block);
     for (const [, batches] of entries) for (const batch of batches) releaseBatch(arena, batch);
     const leaked = arena.bytesInUse() - before;
     if (leaked !== 0) throw new Error(`${leaked} bytes were not given back`);
