@@ -54,7 +54,7 @@ export function compareValues(scope: RowScope, op: Comparison, operands: { left:
       invariant(right.repr === "f64", "operands of one form");
       return keep(scope, compareFloat(f64 as unknown as FloatOps, op, [left.value, right.value]), op);
     case "i128":
-      invariant(right.repr === "i128", "operands of one form");
+      invariant(right.repr === "i128" && scaleOf(left) === scaleOf(right), "decimals of one scale");
       if (fitsInt64(left) && fitsInt64(right)) return keep(scope, compareI64(op, [left.low, right.low], true), op);
       return keep(scope, compareI128(op, left, right), op);
     case "bytes":
@@ -62,6 +62,10 @@ export function compareValues(scope: RowScope, op: Comparison, operands: { left:
     default:
       return unreachable(left);
   }
+}
+
+function scaleOf(value: Value): number | null {
+  return value.type.kind === "decimal" ? value.type.scale : null;
 }
 
 /** Up to 18 digits are in the low word, sign included. */

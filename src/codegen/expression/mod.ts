@@ -1,6 +1,6 @@
 /** Compiles typed expressions to WebAssembly over the values of a row. */
 import { unreachable } from "../../kernel/mod.ts";
-import type { ScalarFunction, TypedExpression, TypedField } from "../../plan/mod.ts";
+import type { ScalarFunction, TypedCall, TypedExpression, TypedField } from "../../plan/mod.ts";
 import { CodegenError } from "../error.ts";
 import type { ExpressionCompiler, RowScope } from "../scope.ts";
 import type { Value } from "../value.ts";
@@ -26,7 +26,7 @@ import {
   compileSlice,
   compileTrim,
 } from "./strings.ts";
-import type { CallCompiler } from "./support.ts";
+import { type CallCompiler, nullValue } from "./support.ts";
 import { compileTextTest } from "./text_tests.ts";
 
 const CALLS: Readonly<Record<ScalarFunction, CallCompiler>> = {
@@ -103,6 +103,7 @@ function compileNow(scope: RowScope, expression: TypedExpression): Value {
     case "literal":
       return literalValue(scope, expression.type, expression.value);
     case "call":
+      if (isAlwaysNull(expression)) return nullValue(expression.type);
       return CALLS[expression.fn](scope, expression);
     case "cast":
       return compileCast(scope, expression);
@@ -115,6 +116,15 @@ function compileNow(scope: RowScope, expression: TypedExpression): Value {
     default:
       return unreachable(expression);
   }
+}
+
+/** Functions that may have a value where an operand is null. */
+const LENIENT: ReadonlySet<ScalarFunction> = new Set(["and", "or", "isNull", "isNotNull", "coalesce", "nullIf"]);
+
+/** A strict function of the literal null, which has no register form of the other operands' type. */
+function isAlwaysNull(expression: TypedCall): boolean {
+  if (LENIENT.has(expression.fn)) return false;
+  return expression.args.some((arg) => arg.type.kind === "null" || (arg.kind === "literal" && arg.value === null));
 }
 
 /** A field of a struct column: a column of the scope named by the path, `s.field`. */

@@ -36,7 +36,8 @@ export function compileIsNan(scope: RowScope, call: TypedCall): Value {
 
 /** The first value that is not null; later arguments run only where all before are null. */
 export function compileCoalesce(scope: RowScope, call: TypedCall): Value {
-  const [first, ...rest] = call.args;
+  // A literal null is never the answer, and need not have the type of the others.
+  const [first, ...rest] = call.args.filter((arg) => arg.kind !== "literal" || arg.value !== null);
   if (first === undefined) return nullValue(call.type);
   const value = scope.evaluate(first);
   if (value.isNull === null || rest.length === 0) return value;
@@ -66,6 +67,8 @@ export function compileCoalesce(scope: RowScope, call: TypedCall): Value {
 export function compileNullIf(scope: RowScope, call: TypedCall): Value {
   const [left, right] = call.args.map((arg) => scope.evaluate(arg));
   invariant(left !== undefined && right !== undefined, "nullIf has two arguments");
+  if (left.type.kind === "null") return nullValue(call.type);
+  if (right.type.kind === "null") return left;
   const equal = compareValues(scope, "eq", { left, right });
   const isEqual = right.isNull === null ? equal : i32.and(equal, i32.eqz(right.isNull));
   const isNull = left.isNull === null ? isEqual : i32.or(isEqual, left.isNull);

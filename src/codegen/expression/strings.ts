@@ -4,6 +4,7 @@ import { invariant } from "../../kernel/mod.ts";
 import type { TypedCall } from "../../plan/mod.ts";
 import { type Expr, i32, i64 } from "../../wasm/mod.ts";
 import { copyBytes } from "../emit.ts";
+import { CodegenError } from "../error.ts";
 import { hostRegexMatch } from "../host_functions.ts";
 import { packedAddress, packedBytes, scratchAllocate } from "../kernels/scratch.ts";
 import {
@@ -18,8 +19,8 @@ import {
 } from "../kernels/text.ts";
 import type { RowScope } from "../scope.ts";
 import type { Value, ValueParts } from "../value.ts";
-import { integerParts } from "./integer_ranges.ts";
-import { bytesOf, guardedValue, i64Of, keep, keepParts, strictOperands } from "./support.ts";
+import { integerParts, widen } from "./integer_ranges.ts";
+import { bytesOf, guardedValue, keep, keepParts, strictOperands } from "./support.ts";
 
 /** Parts of a packed text result. */
 export function unpackText(scope: RowScope, packed: Expr<"i64">): ValueParts {
@@ -73,8 +74,8 @@ export function compileSlice(scope: RowScope, call: TypedCall): Value {
     const { address, bytes } = textArg(args);
     const [, start, count] = args;
     invariant(start !== undefined, "slice has a start");
-    const wanted = count === undefined ? i64.const(REST) : i64Of(count);
-    return unpackText(scope, sliceText.call(address, bytes, i64Of(start), wanted));
+    const wanted = count === undefined ? i64.const(REST) : widen(count);
+    return unpackText(scope, sliceText.call(address, bytes, widen(start), wanted));
   });
 }
 
@@ -116,9 +117,20 @@ export function compileConcat(scope: RowScope, call: TypedCall): Value {
 export function compileRegexMatch(scope: RowScope, call: TypedCall): Value {
   const pattern = call.args[1];
   invariant(pattern?.kind === "literal", "the pattern of regexMatch is a literal");
+  checkPattern(String(pattern.value));
   const id = scope.program.pattern(String(pattern.value));
   return textFunction(scope, call, (args) => {
     const { address, bytes } = textArg(args);
     return { repr: "i32", value: keep(scope, hostRegexMatch.call(id, address, bytes)) };
   });
+}
+
+/** Throws `CodegenError` for what is no regular expression. */
+function checkPattern(pattern: string): void {
+  try {
+    new RegExp(pattern, "u");
+  } catch (cause) {
+    const message = `Cannot compile regexMatch: "${pattern}" is no regular expression: ${(cause as Error).message}`;
+    throw new CodegenError("unsupported", message, { cause });
+  }
 }

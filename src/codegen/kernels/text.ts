@@ -8,7 +8,7 @@ import { hostLower, hostTrim, hostUpper } from "../host_functions.ts";
 import { bytesEqual } from "./bytes.ts";
 import { packText, scratchAllocate } from "./scratch.ts";
 
-const i8x16Of = (byte: number) => v128.const(new Array<number>(16).fill(byte & 0xff));
+const i8x16Of = (byte: number) => v128.const(Array.from({ length: 16 }, () => byte & 0xff));
 
 /** Bit i is 1 where byte i at `at` begins a code point; `left` bytes count. */
 function codePointStarts(at: Expr<"i32">, left: Expr<"i32">): Expr<"i32"> {

@@ -60,7 +60,7 @@ const TYPES = [
   arrow.decimal(18, 4),
   arrow.decimal(25, 3),
   arrow.decimal(38, 2),
-  arrow.decimal(38, 20),
+  arrow.decimal(38, 19),
 ];
 
 describe("decimals", () => {
@@ -77,7 +77,7 @@ describe("decimals", () => {
       check("modulo", [type, type], type, (a, b) => (b === 0n ? null : a % b));
     });
 
-    test.skipIf(scale > 19)(`multiply of ${name} is exact up to 38 digits`, () => {
+    test(`multiply of ${name} is exact up to 38 digits`, () => {
       const product = arrow.decimal(Math.min(38, 2 * precision), Math.min(38, 2 * scale));
       check("multiply", [type, type], product, (a, b) => a * b);
     });

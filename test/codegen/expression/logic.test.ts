@@ -244,3 +244,23 @@ describe("in", () => {
     );
   });
 });
+
+describe("the literal null", () => {
+  test("is taken by every function, whatever the other operands are", () => {
+    const none = literal(null, arrow.nullType);
+    const columns = [
+      { name: "a", type: int64, values: [1n, null] },
+      { name: "t", type: utf8, values: ["x", null] },
+    ];
+    const of = (expression: TypedExpression) => evaluate(expression, { columns });
+    expect(of(call("add", [column("a", int64), none], { type: int64 }))).toEqual([null, null]);
+    expect(of(call("eq", [none, column("t", utf8)], { type: bool }))).toEqual([null, null]);
+    expect(of(call("concat", [column("t", utf8), none], { type: utf8 }))).toEqual([null, null]);
+    expect(of(call("coalesce", [none, column("t", utf8), literal("y", utf8)], { type: utf8 }))).toEqual(["x", "y"]);
+    expect(of(call("nullIf", [column("t", utf8), none], { type: utf8 }))).toEqual(["x", null]);
+    expect(of(caseOf([[none, column("t", utf8)]], literal("z", utf8)))).toEqual(["z", "z"]);
+    expect(of(call("and", [none, literal(false, bool)], { type: bool }))).toEqual([false, false]);
+    expect(of(call("isNull", [none], { type: bool }))).toEqual([true, true]);
+    expect(of(call("round", [literal(1.5, float64), literal(null, int32)], { type: float64 }))).toEqual([null, null]);
+  });
+});

@@ -165,6 +165,9 @@ describe("text functions", () => {
       columns: [{ name: "t", type: utf8, values: ["hello", "Hello", "日本", "", null] }],
     });
     expect(result).toEqual([true, false, true, false, null]);
+    expect(() => evaluate(call("regexMatch", [literal("a", utf8), literal("(", utf8)], { type: bool }))).toThrow(
+      /"\(" is no regular expression/,
+    );
   });
 
   test("slice takes the window of code points, from the end when start is negative", () => {
