@@ -45,6 +45,8 @@ export interface CodeStage {
   readonly pipeline: PipelineSpec;
   /** Name of the state that the terminal works on, shared by pipelines of one operator; null when it emits. */
   readonly state: string | null;
+  /** Rows of the batches that it makes, where they should be shorter than others. */
+  readonly capacityRows?: number;
 }
 
 export interface UserStage {

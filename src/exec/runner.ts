@@ -55,6 +55,7 @@ async function runPhase(worker: WorkerContext, request: PhaseRequest): Promise<P
   const results: PhaseResult[] = [];
   for (let task = control.takeTask(); task < request.taskCount && !control.cancelled; task = control.takeTask()) {
     results.push({ task, value: await handler?.(worker, request.argument, task) });
+    await worker.pause();
   }
   return results;
 }
@@ -100,7 +101,10 @@ function buildStages(worker: WorkerContext, request: PipelineRequest): Stage & {
 function stageOf(worker: WorkerContext, spec: StageSpec, options: { capacityRows: number; next: Stage }): Stage {
   switch (spec.kind) {
     case "code":
-      return new CodeStage(worker, spec, { ...options, next: spec.state === null ? options.next : null });
+      return new CodeStage(worker, spec, {
+        capacityRows: Math.min(options.capacityRows, spec.capacityRows ?? options.capacityRows),
+        next: spec.state === null ? options.next : null,
+      });
     case "user":
       return new UserStage(worker, spec, options);
     case "unnest":
@@ -143,6 +147,7 @@ async function forEachTask(run: PipelineRun, taskCount: number, body: (task: num
     run.head.task = task;
     await body(task);
     if (!control.cancelled) await run.head.endTask();
+    await worker.pause();
   }
 }
 
@@ -214,6 +219,7 @@ async function runSplits(run: PipelineRun, source: SplitsSource): Promise<void> 
           releaseBatch(worker.arena, batch);
         }
         rowBase += BigInt(batch.rowCount);
+        await worker.pause();
         if (control.cancelled) return;
       }
     } finally {

@@ -47,21 +47,29 @@ export function hasMore(word: Expr<"i64">, shape: KeyShape): Expr<"i32"> {
 function fixedWord(code: Code, parts: readonly WordPart[], source: WordSource): Expr<"i64"> {
   const pieces = new Map<number, readonly Expr<"i64">[]>();
   let word: Expr<"i64"> | null = null;
+  let known = 0n;
   for (const part of parts) {
     const shape = source.keys[part.key];
     invariant(shape !== undefined, "a word part is of a key");
     const value = source.value(part.key);
     let bits: Expr<"i64">;
-    if (part.piece === "null") bits = nullFlag(value, shape);
-    else {
-      const known = pieces.get(part.key) ?? normalPieces(code, value, shape);
-      pieces.set(part.key, known);
-      bits = cut(known[part.piece] as Expr<"i64">, part, (pieceBits(shape.type) ?? [])[part.piece] ?? WORD_BITS);
+    if (part.piece === "null") {
+      if (value.isNull === null) {
+        if (shape.nullsFirst) known |= 1n << BigInt(part.to);
+        continue;
+      }
+      bits = nullFlag(value, shape);
+    } else {
+      const made = pieces.get(part.key) ?? normalPieces(code, value, shape);
+      pieces.set(part.key, made);
+      bits = cut(made[part.piece] as Expr<"i64">, part, (pieceBits(shape.type) ?? [])[part.piece] ?? WORD_BITS);
     }
     const moved = part.to === 0 ? bits : i64.shl(bits, BigInt(part.to));
     word = word === null ? moved : i64.or(word, moved);
   }
-  return word ?? i64.const(0n);
+  const flags = BigInt.asIntN(WORD_BITS, known);
+  if (word === null) return i64.const(flags);
+  return flags === 0n ? word : i64.or(word, flags);
 }
 
 function cut(piece: Expr<"i64">, part: WordPart, pieceWidth: number): Expr<"i64"> {

@@ -14,6 +14,9 @@ import { positionKey } from "./top_k.ts";
 /** Up to so many rows, offset included, workers keep the best rows instead of all. */
 const TOP_K_ROWS_MAX = 1 << 20;
 
+/** Rows that are collected before they go to the candidates: few, so that the first ones soon set a threshold. */
+const BUFFER_ROWS = 1 << 12;
+
 /** The rows of `input` in the order of the node's keys, equal ones in input order; with a limit only those wanted. */
 export async function runSort(driver: Driver, node: SortNode, input: readonly OpenPipeline[]): Promise<BatchList> {
   const end = node.limit === null ? Number.POSITIVE_INFINITY : node.offset + node.limit;
@@ -72,7 +75,11 @@ function topPipeline(
   const limit = sort.range.end;
   const step = { kind: "threshold", operator, keys: sort.keyed.keys, thresholds } as const;
   const stage = { kind: "topK", operator, inputSchema: schema, keys, limit, state, thresholds } as const;
-  return withStage(closed(withStep(pipeline, step, schema)), stage, schema);
+  const filtered = closed(withStep(pipeline, step, schema));
+  const stages = filtered.stages.map((each, i) => {
+    return each.kind === "code" && i === filtered.stages.length - 1 ? { ...each, capacityRows: BUFFER_ROWS } : each;
+  });
+  return withStage({ ...filtered, stages }, stage, schema);
 }
 
 async function sortList(
