@@ -46,15 +46,3 @@ export const roundUnsigned = kernel("roundUnsigned", { params: { x: "i64", step:
   f.if(i64.ge_u(rest, i64.sub(step, rest)), () => f.return(i64.add(x, step)));
   f.return(x);
 });
-
-/** Number of decimal digits of `x` (unsigned), at least 1. */
-export const decimalDigits = kernel("decimalDigits", { params: { x: "i64" }, results: ["i32"] }, (f) => {
-  const { x } = f.params;
-  const digits = f.local("i32", "digits");
-  f.set(digits, 1);
-  f.while(i64.ge_u(x, 10n), () => {
-    f.set(x, i64.div_u(x, 10n));
-    f.set(digits, i32.add(digits, 1));
-  });
-  f.return(digits);
-});

@@ -15,9 +15,6 @@ import {
   select,
 } from "../../wasm/mod.ts";
 
-/** Bytes at `out` that the kernels write. */
-export const WIDE_BYTES = 32;
-
 const LOW_HALF = 0xffff_ffffn;
 
 /** High 64 bits of the unsigned product. */
