@@ -4,10 +4,10 @@
  */
 import { type DataType, valueType } from "../arrow/mod.ts";
 import { invariant, unreachable } from "../kernel/mod.ts";
-import { type Expr, f32, f64, i32, i64, type Local } from "../wasm/mod.ts";
+import { type Expr, f32, f64, i32, i64, type Local, type Operand, type ValType } from "../wasm/mod.ts";
 import type { InputColumn, Program } from "./program.ts";
 import type { Binding, Origin, RowFunction } from "./scope.ts";
-import { isNested, type Value, type ValueParts } from "./value.ts";
+import { isNested, reprOf, type Value, type ValueParts } from "./value.ts";
 
 export const COLUMN_WORDS = ["validity", "offsets", "data", "dictionaryOffsets", "dictionaryData"] as const;
 export type ColumnWord = (typeof COLUMN_WORDS)[number];
@@ -109,66 +109,46 @@ function dictionaryWord(word: ColumnWord): ColumnWord {
 function loadPlain(loader: Loader, type: DataType, name: string): ValueParts {
   const { f, row } = loader;
   const at = (shift: number) => elementAt(loader.word("data"), row, shift);
-  const keep32 = (value: Expr<"i32">): ValueParts => {
-    const local = f.local("i32", name);
-    f.set(local, value);
-    return { repr: "i32", value: local };
-  };
-  const keep64 = (value: Expr<"i64">): ValueParts => {
-    const local = f.local("i64", name);
-    f.set(local, value);
-    return { repr: "i64", value: local };
-  };
   switch (type.kind) {
     case "null":
       return { repr: "i32", value: i32.const(0) };
     case "bool":
-      return keep32(bitAt(loader.word("data"), row));
+      return keep(f, name, { repr: "i32", value: bitAt(loader.word("data"), row) });
     case "int8":
-      return keep32(i32.load8_s(at(0)));
+      return keep(f, name, { repr: "i32", value: i32.load8_s(at(0)) });
     case "uint8":
-      return keep32(i32.load8_u(at(0)));
+      return keep(f, name, { repr: "i32", value: i32.load8_u(at(0)) });
     case "int16":
-      return keep32(i32.load16_s(at(1)));
+      return keep(f, name, { repr: "i32", value: i32.load16_s(at(1)) });
     case "uint16":
-      return keep32(i32.load16_u(at(1)));
+      return keep(f, name, { repr: "i32", value: i32.load16_u(at(1)) });
     case "int32":
     case "uint32":
     case "date32":
-      return keep32(i32.load(at(2)));
+      return keep(f, name, { repr: "i32", value: i32.load(at(2)) });
     case "time":
-      return type.unit === "second" || type.unit === "millisecond" ? keep32(i32.load(at(2))) : keep64(i64.load(at(3)));
+      return reprOf(type) === "i32"
+        ? keep(f, name, { repr: "i32", value: i32.load(at(2)) })
+        : keep(f, name, { repr: "i64", value: i64.load(at(3)) });
     case "int64":
     case "uint64":
     case "timestamp":
     case "duration":
-      return keep64(i64.load(at(3)));
-    case "float32": {
-      const local = f.local("f32", name);
-      f.set(local, f32.load(at(2)));
-      return { repr: "f32", value: local };
-    }
-    case "float64": {
-      const local = f.local("f64", name);
-      f.set(local, f64.load(at(3)));
-      return { repr: "f64", value: local };
-    }
-    case "decimal": {
-      const low = f.local("i64", `${name}_low`);
-      const high = f.local("i64", `${name}_high`);
-      f.set(low, i64.load(at(4)));
-      f.set(high, i64.load(at(4), 8));
-      return { repr: "i128", low, high };
-    }
+      return keep(f, name, { repr: "i64", value: i64.load(at(3)) });
+    case "float32":
+      return keep(f, name, { repr: "f32", value: f32.load(at(2)) });
+    case "float64":
+      return keep(f, name, { repr: "f64", value: f64.load(at(3)) });
+    case "decimal":
+      return keep(f, name, { repr: "i128", low: i64.load(at(4)), high: i64.load(at(4), 8) });
     case "utf8":
     case "largeUtf8":
     case "binary":
     case "largeBinary":
       return loadBytes(loader, name);
     case "fixedSizeBinary": {
-      const address = f.local("i32", `${name}_at`);
-      f.set(address, i32.add(loader.word("data"), i32.mul(row, type.byteWidth)));
-      return { repr: "bytes", address, bytes: i32.const(type.byteWidth) };
+      const address = i32.add(loader.word("data"), i32.mul(row, type.byteWidth));
+      return keep(f, name, { repr: "bytes", address, bytes: i32.const(type.byteWidth) });
     }
     case "dictionary":
     case "list":
@@ -176,6 +156,31 @@ function loadPlain(loader: Loader, type: DataType, name: string): ValueParts {
       throw new TypeError(`No register form for ${type.kind}`);
     default:
       return unreachable(type);
+  }
+}
+
+/** The same parts, computed into locals. */
+function keep(f: RowFunction, name: string, parts: ValueParts): ValueParts {
+  const local = <T extends ValType>(type: T, value: Expr<T>): Local<T> => {
+    const into = f.local(type, name);
+    f.set(into, value as Operand<NoInfer<T>>);
+    return into;
+  };
+  switch (parts.repr) {
+    case "i32":
+      return { repr: "i32", value: local("i32", parts.value) };
+    case "i64":
+      return { repr: "i64", value: local("i64", parts.value) };
+    case "f32":
+      return { repr: "f32", value: local("f32", parts.value) };
+    case "f64":
+      return { repr: "f64", value: local("f64", parts.value) };
+    case "i128":
+      return { repr: "i128", low: local("i64", parts.low), high: local("i64", parts.high) };
+    case "bytes":
+      return { repr: "bytes", address: local("i32", parts.address), bytes: local("i32", parts.bytes) };
+    default:
+      return unreachable(parts);
   }
 }
 

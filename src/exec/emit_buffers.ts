@@ -6,7 +6,6 @@ import {
   type Column,
   gatherColumn,
   type OwnerId,
-  releaseBatch,
   type Schema,
   valueType,
 } from "../arrow/mod.ts";
@@ -203,9 +202,4 @@ export function canSpan(emitted: readonly EmittedColumn[], previous: Batch, next
     if (plan.kind !== "dictionary") return true;
     return previous.columns[plan.inputColumn]?.dictionary?.data === next.columns[plan.inputColumn]?.dictionary?.data;
   });
-}
-
-/** Gives back every batch of a list. */
-export function releaseAll(arena: Arena, batches: Iterable<Batch>): void {
-  for (const batch of batches) releaseBatch(arena, batch);
 }
