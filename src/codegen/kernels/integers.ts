@@ -1,4 +1,4 @@
-import { i32, i64, kernel } from "../../wasm/mod.ts";
+import { i64, kernel } from "../../wasm/mod.ts";
 
 /** 1 when the int64 product a × b is not the wrapped `product`. */
 export const mulOverflowsSigned = kernel(
