@@ -13,6 +13,8 @@ export interface InlinePoolOptions {
   readonly userFunctions: ReadonlyMap<OperatorId, UserFunction>;
   /** Workers that take turns in the calling thread, default 1. */
   readonly size?: number;
+  /** Called between batches; gives the thread's other work a turn. */
+  readonly pause?: () => void | Promise<void>;
 }
 
 /** Workers that are not threads: the same work, one await at a time, in the calling thread. Deterministic. */
@@ -33,6 +35,7 @@ export class InlinePool implements Pool {
       states: new Map(),
       output: (output: TaskOutput) => this.#onOutput(output),
       awaitConsumed: (control: number, tasks: number) => awaitConsumed(new ControlBlock(options.arena, control), tasks),
+      pause: options.pause ?? (() => {}),
     }));
   }
 

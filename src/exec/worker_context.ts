@@ -17,4 +17,6 @@ export interface WorkerContext {
   readonly output: (output: TaskOutput) => void;
   /** Resolves when the driver has consumed `tasks` tasks of the request at `control`, or it is cancelled. */
   readonly awaitConsumed: (control: Address, tasks: number) => void | Promise<void>;
+  /** Called between batches: lets the thread do what it does not get to while it computes. */
+  readonly pause: () => void | Promise<void>;
 }

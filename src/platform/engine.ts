@@ -15,6 +15,7 @@ import {
 } from "../plan/mod.ts";
 import { nodeCompression } from "./compression.ts";
 import { nodeDisk } from "./disk.ts";
+import { garbageCollector } from "./garbage.ts";
 import { ThreadPool } from "./thread_pool.ts";
 
 /** A 32-bit arena ends here. */
@@ -75,6 +76,23 @@ export interface Run extends AsyncDisposable {
 }
 
 const PROGRESS_INTERVAL_MS = 100;
+const COLLECT_EVERY_MS = 150;
+
+/** Timers and signals of a thread that computes get a turn this often. */
+const TURN_EVERY_MS = 10;
+
+/** For a job in the calling thread: without turns nothing could cancel it, no time limit would end it. */
+function turns(arena: Arena): () => void | Promise<void> {
+  const collect = garbageCollector(arena);
+  let lastMs = performance.now();
+  return () => {
+    collect();
+    if (performance.now() - lastMs < TURN_EVERY_MS) return;
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      lastMs = performance.now();
+    });
+  };
+}
 
 /** One process's arena and workers. Jobs run one at a time. */
 export class Engine implements AsyncDisposable {
@@ -184,7 +202,7 @@ export class Engine implements AsyncDisposable {
     const bundleUrl = this.#options.bundleUrl ?? null;
     const size = this.#options.workers ?? availableParallelism();
     if (size === 0 || (userFunctions.size > 0 && bundleUrl === null)) {
-      return new InlinePool({ arena: this.arena, tools: this.tools, userFunctions });
+      return new InlinePool({ arena: this.arena, tools: this.tools, userFunctions, pause: turns(this.arena) });
     }
     this.#threads ??= new ThreadPool(this.arena, { size, setup: { bundleUrl } });
     return this.#threads;
@@ -195,7 +213,7 @@ export class Engine implements AsyncDisposable {
     options: RunOptions & { startMs: number; rowsTotal: number | null; stop: (reason: ExecError) => void },
   ): (NodeJS.Timeout | (() => void))[] {
     const { signal, timeoutMs, onProgress, startMs, rowsTotal, stop } = options;
-    const timers: (NodeJS.Timeout | (() => void))[] = [];
+    const timers: (NodeJS.Timeout | (() => void))[] = [setInterval(garbageCollector(this.arena), COLLECT_EVERY_MS)];
     if (timeoutMs !== undefined) {
       const message = `The job ran longer than ${timeoutMs} ms. Allow more with --timeout`;
       timers.push(setTimeout(() => stop(new ExecError("timeout", message)), timeoutMs));

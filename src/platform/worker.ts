@@ -5,6 +5,7 @@ import { nodeCompression } from "./compression.ts";
 import { sendConsoleToStderr } from "./console.ts";
 import { nodeDisk } from "./disk.ts";
 import { serializeError } from "./error_transfer.ts";
+import { garbageCollector } from "./garbage.ts";
 import { userFunctionsOfBundle } from "./job_module.ts";
 import { workerPort } from "./worker_host.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./worker_messages.ts";
@@ -32,6 +33,7 @@ const base: Omit<WorkerContext, "userFunctions"> = {
   states: new Map(),
   output: (output) => post({ kind: "output", id: currentRequest, output }),
   awaitConsumed: (control, tasks) => new ControlBlock(arena, control).waitConsumed(tasks),
+  pause: garbageCollector(arena),
 };
 
 async function handle({ id, request }: ToWorker): Promise<void> {
