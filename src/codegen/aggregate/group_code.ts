@@ -1,4 +1,4 @@
-import { i32, i64, type Local, memory } from "../../wasm/mod.ts";
+import { i32, type Local, memory } from "../../wasm/mod.ts";
 import type { RowScope } from "../scope.ts";
 import type { EntryCode } from "./accumulator.ts";
 import type { AggregateLayout } from "./layout.ts";
@@ -40,7 +40,13 @@ export class GroupCode {
 
   /** Emits the copy of an entry of another worker into a new group. */
   adopt(scope: RowScope, from: Local<"i32">): void {
-    scope.f.emit(memory.copy(this.#entry, from, this.layout.entryBytes));
+    const { tagOffset } = this.#groups;
+    const { f } = scope;
+    const tag = f.local("i32", "ownTag");
+    // The tag is this table's own: the other's belongs to another part of the hash.
+    if (tagOffset !== null) f.set(tag, i32.load(this.#entry, tagOffset));
+    f.emit(memory.copy(this.#entry, from, this.layout.entryBytes));
+    if (tagOffset !== null) f.emit(i32.store(this.#entry, tag, tagOffset));
     for (const { accumulator } of this.layout.accumulators) accumulator.adopt?.(this.code(scope), from);
   }
 
@@ -66,9 +72,4 @@ export class GroupCode {
       scope.branch(() => this.#init(scope));
     });
   }
-}
-
-/** The upper half of a slot. */
-export function slotHash(slot: Local<"i64">) {
-  return i32.wrap_i64(i64.shr_u(slot, 32n));
 }

@@ -43,6 +43,9 @@ export interface AggregateLayout {
   readonly entryBytes: number;
 }
 
+/** Larger entries are not kept in the slots: a table is half empty. */
+const INLINE_ENTRY_BYTES_MAX = 56;
+
 export function aggregateLayout(terminal: AggregateTerminal): AggregateLayout {
   const packing = new Packing();
   const keys = terminal.keys.map(({ expression }) => keyField(packing, expression));
@@ -52,7 +55,9 @@ export function aggregateLayout(terminal: AggregateTerminal): AggregateLayout {
     invariant(field !== undefined, "an aggregate has an output field");
     return resultOf(plan, { call, type: field.type });
   });
-  const groups: TableShape = { index: 0, keys, entryBytes: packing.bytes };
+  const inline = keys.length > 0 && plan.distinctTables.length === 0 && packing.bytes <= INLINE_ENTRY_BYTES_MAX;
+  const tagOffset = inline ? packing.take(4) : null;
+  const groups: TableShape = { index: 0, keys, entryBytes: packing.bytes, tagOffset };
   return {
     keys,
     accumulators: plan.placed,

@@ -11,10 +11,11 @@ import type { AggregateTerminal } from "./terminal.ts";
 /** Context word: address of the chunk's first entry. */
 export const outputChunkWord = "output.chunk";
 
-/** Exports `run(ctx, start, end)`: entries `start` … `end` of the chunk. */
+/** Exports `run(ctx, start, end)`: entries `start` … `end` of the chunk; empty slots are passed over. */
 export function generateOutput(terminal: AggregateTerminal): GeneratedPipeline {
   const layout = aggregateLayout(terminal);
   const { scope, f, row } = openModule(terminal.operator);
+  const tagOffset = layout.tables[0]?.tagOffset ?? null;
   const chunk = f.local("i32", "chunk");
   const entry = f.local("i32", "entry");
   f.set(chunk, scope.contextWord(outputChunkWord));
@@ -26,7 +27,9 @@ export function generateOutput(terminal: AggregateTerminal): GeneratedPipeline {
   f.set(row, f.params.start);
   f.while(i32.lt_u(row, f.params.end), () => {
     f.set(entry, i32.add(chunk, i32.mul(row, layout.entryBytes)));
-    rows.branch(() => emit.row(rows));
+    const emitRow = () => rows.branch(() => emit.row(rows));
+    if (tagOffset === null) emitRow();
+    else f.if(i32.load(entry, tagOffset), emitRow);
     f.set(row, i32.add(row, 1));
   });
   emit.epilogue?.(rows);

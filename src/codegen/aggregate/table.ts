@@ -9,7 +9,59 @@ export interface TableShape {
   readonly index: number;
   readonly keys: readonly KeyField[];
   readonly entryBytes: number;
+  /**
+   * Offset of the tag when entries are themselves the slots: their hash with the lowest bit set, 0 in an empty slot.
+   * Saves a miss a row, but entries move when the table grows, so nothing may hold their addresses. Null otherwise.
+   */
+  readonly tagOffset: number | null;
 }
+
+/** Moves all entries of a table whose entries are its slots into its new array. */
+const rehashInline = kernel(
+  "rehashInline",
+  { params: { table: "i32", entryBytes: "i32", tagOffset: "i32" }, results: [] },
+  (f) => {
+    const { table, entryBytes, tagOffset } = f.params;
+    const [from, left, to, tag, shift, mask, moved] = (
+      ["from", "left", "to", "tag", "shift", "mask", "moved"] as const
+    ).map((name) => f.local("i32", name)) as [
+      Local<"i32">,
+      Local<"i32">,
+      Local<"i32">,
+      Local<"i32">,
+      Local<"i32">,
+      Local<"i32">,
+      Local<"i32">,
+    ];
+    const at = f.local("i32", "at");
+    const newSlots = f.local("i32", "newSlots");
+    f.set(from, i32.load(table, TableWord.slots));
+    f.set(left, i32.add(i32.load(table, TableWord.mask), 1));
+    f.set(newSlots, i32.load(table, TableWord.newSlots));
+    f.set(shift, i32.load(table, TableWord.newShift));
+    f.set(mask, i32.load(table, TableWord.newMask));
+    const place = () => f.set(at, i32.add(newSlots, i32.mul(to, entryBytes)));
+    f.while(left, () => {
+      f.set(tag, i32.load(i32.add(from, tagOffset)));
+      f.if(tag, () => {
+        f.set(to, i32.shr_u(tag, shift));
+        place();
+        f.while(i32.load(i32.add(at, tagOffset)), () => {
+          f.set(to, i32.and(i32.add(to, 1), mask));
+          place();
+        });
+        f.set(moved, 0);
+        f.loop((again) => {
+          f.emit(i64.store(i32.add(at, moved), i64.load(i32.add(from, moved))));
+          f.set(moved, i32.add(moved, 8));
+          f.brIf(again, i32.lt_u(moved, entryBytes));
+        });
+      });
+      f.set(from, i32.add(from, entryBytes));
+      f.set(left, i32.sub(left, 1));
+    });
+  },
+);
 
 /** Moves all slots of the table at `table` into its new slot array. */
 const rehash = kernel("rehash", { params: { table: "i32" }, results: [] }, (f) => {
@@ -68,6 +120,20 @@ export class TableCode {
     this.refresh();
   }
 
+  /** Entries are the slots. */
+  get isInline(): boolean {
+    return this.#shape.tagOffset !== null;
+  }
+
+  get mask(): Local<"i32"> {
+    return this.#mask;
+  }
+
+  /** Address of the slot where the search for a hash begins. */
+  home(hash: Expr<"i32">): Expr<"i32"> {
+    return this.#slotAt(i32.shr_u(hash, this.#shift));
+  }
+
   refresh(): void {
     const { f } = this.#scope;
     f.set(this.#slots, this.#load("slots"));
@@ -91,6 +157,11 @@ export class TableCode {
 
   /** Emits the search for `keys` with their `hash`; a new entry gets its keys and then `onNew`'s code. */
   findOrInsert(entry: Local<"i32">, wanted: WantedEntry, onNew: (entry: Local<"i32">) => void): void {
+    const { tagOffset } = this.#shape;
+    if (tagOffset !== null) {
+      this.#findInline(entry, { ...wanted, tagOffset }, onNew);
+      return;
+    }
     const { f } = this.#scope;
     const index = f.local("i32", "index");
     const slot = f.local("i64", "slot");
@@ -120,6 +191,47 @@ export class TableCode {
     }, "found");
   }
 
+  #findInline(
+    entry: Local<"i32">,
+    wanted: WantedEntry & { readonly tagOffset: number },
+    onNew: (entry: Local<"i32">) => void,
+  ): void {
+    const { f } = this.#scope;
+    const { tagOffset } = wanted;
+    const index = f.local("i32", "index");
+    const tag = f.local("i32", "tag");
+    const found = f.local("i32", "found");
+    f.set(tag, i32.or(wanted.hash, 1));
+    const home = () => f.set(index, i32.shr_u(tag, this.#shift));
+    home();
+    f.block((done) => {
+      f.loop((probe) => {
+        f.set(entry, this.#slotAt(index));
+        f.set(found, i32.load(entry, tagOffset));
+        f.if(i32.eqz(found), () => {
+          this.#growIfFull(() => {
+            home();
+            f.br(probe);
+          });
+          f.emit(i32.store(entry, tag, tagOffset));
+          this.#storeWord("count", i32.add(this.#load("count"), 1));
+          this.#storeKeys(entry, wanted);
+          this.#scope.branch(() => onNew(entry));
+          f.br(done);
+        });
+        f.if(i32.eq(found, tag), () => f.brIf(done, this.#equal(entry, wanted.keys)));
+        f.set(index, i32.and(i32.add(index, 1), this.#mask));
+        f.br(probe);
+      }, "probe");
+    }, "found");
+  }
+
+  #slotAt(index: Expr<"i32">): Expr<"i32"> {
+    const { tagOffset, entryBytes } = this.#shape;
+    const offset = tagOffset === null ? i32.shl(index, 3) : i32.mul(index, entryBytes);
+    return i32.add(this.#slots, offset);
+  }
+
   #equal(entry: Expr<"i32">, keys: readonly KeyParts[]): Expr<"i32"> {
     const equal = this.#shape.keys.map((field, i) => keyEquals(entry, field, keys[i] as KeyParts));
     return equal.reduce((a, b) => i32.and(a, b));
@@ -130,7 +242,9 @@ export class TableCode {
     const { index } = this.#shape;
     f.if(i32.ge_u(this.#load("count"), this.#load("limit")), () => {
       f.emit(growTable.call(index));
-      f.emit(rehash.call(i32.add(this.#state, tableOffset(index))));
+      const table = i32.add(this.#state, tableOffset(index));
+      const { entryBytes, tagOffset } = this.#shape;
+      f.emit(tagOffset === null ? rehash.call(table) : rehashInline.call(table, entryBytes, tagOffset));
       f.emit(tableGrown.call(index));
       this.refresh();
       retry();
@@ -139,12 +253,22 @@ export class TableCode {
 
   #insert(entry: Local<"i32">, key: WantedEntry & { readonly at: Local<"i32"> }): void {
     const { f } = this.#scope;
-    const { entryBytes, keys } = this.#shape;
+    const { entryBytes } = this.#shape;
     newEntry(this.#scope, entry, { state: this.#state, index: this.#shape.index, entryBytes });
     f.emit(i32.store(key.at, entry));
     f.emit(i32.store(key.at, key.hash, 4));
+    this.#storeKeys(entry, key);
+  }
+
+  #storeKeys(entry: Local<"i32">, key: WantedEntry): void {
     if (key.storesKeys === false) return;
-    keys.forEach((field, i) => storeKey(this.#scope, { entry, field, state: this.#state }, key.keys[i] as KeyParts));
+    this.#shape.keys.forEach((field, i) =>
+      storeKey(this.#scope, { entry, field, state: this.#state }, key.keys[i] as KeyParts),
+    );
+  }
+
+  #storeWord(word: keyof typeof TableWord, value: Expr<"i32">): void {
+    this.#scope.f.emit(i32.store(this.#state, value, tableOffset(this.#shape.index) + TableWord[word]));
   }
 
   #load(word: keyof typeof TableWord): Expr<"i32"> {

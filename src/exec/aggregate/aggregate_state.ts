@@ -42,7 +42,7 @@ export class AggregateState implements TerminalState {
   }
 
   imports(): WebAssembly.ModuleImports {
-    return this.#memory.imports();
+    return this.#memory.imports(() => this.#memo.forget());
   }
 
   bind(code: CodeInstance): void {

@@ -11,7 +11,7 @@ const LOAD_MAX = 0.6;
 const CHUNK_BYTES_MIN = 1 << 13;
 const CHUNK_BYTES_MAX = 1 << 20;
 
-/** Entries in the order they were made. */
+/** Entries that follow each other; where entries are slots, empty ones between them. */
 export interface EntryChunk {
   readonly address: Address;
   readonly entryCount: number;
@@ -19,6 +19,8 @@ export interface EntryChunk {
 
 interface Table {
   readonly entryBytes: number;
+  /** Entries are the slots. */
+  readonly inline: boolean;
   readonly chunks: Address[];
   /** Size of the newest chunk. */
   chunkBytes: number;
@@ -46,7 +48,9 @@ export class GroupMemory {
   ) {
     this.#arena = arena;
     this.#owner = options.owner;
-    this.#tables = layout.tables.map(({ entryBytes }) => ({ entryBytes, chunks: [], chunkBytes: 0, slots: 0 }));
+    this.#tables = layout.tables.map(({ entryBytes, tagOffset }) => {
+      return { entryBytes, inline: tagOffset !== null, chunks: [], chunkBytes: 0, slots: 0 };
+    });
     this.block = arena.allocateZeroed(tableOffset(layout.tables.length), options.owner);
     try {
       layout.tables.forEach((table, index) => {
@@ -63,11 +67,14 @@ export class GroupMemory {
     }
   }
 
-  /** Host functions of generated code that works on this memory. */
-  imports(): WebAssembly.ModuleImports {
+  /** Host functions of generated code that works on this memory; `onMoved` is called when groups have moved. */
+  imports(onMoved: () => void = () => {}): WebAssembly.ModuleImports {
     return {
       aggregateGrow: (table: number) => this.#grow(table),
-      aggregateGrown: (table: number) => this.#useSlots(table),
+      aggregateGrown: (table: number) => {
+        this.#useSlots(table);
+        if (this.#table(table).inline) onMoved();
+      },
       aggregateChunk: (table: number) => this.#addChunk(table),
       aggregateHeap: (bytes: number) => this.#addHeap(bytes >>> 0),
       aggregateQuantile: (head: number, count: number, quantile: number) =>
@@ -82,6 +89,7 @@ export class GroupMemory {
   /** The groups' entries. */
   chunks(): EntryChunk[] {
     const table = this.#table(0);
+    if (table.inline) return [{ address: table.slots, entryCount: this.#word(0, "mask") + 1 }];
     const end = this.#word(0, "chunkNext");
     return table.chunks.map((address, i) => {
       const last = i === table.chunks.length - 1;
@@ -112,7 +120,8 @@ export class GroupMemory {
   }
 
   #prepareSlots(table: number, slotCount: number): void {
-    this.#newSlots = this.#arena.allocateZeroed(slotCount * 8, this.#owner);
+    const { inline, entryBytes } = this.#table(table);
+    this.#newSlots = this.#arena.allocateZeroed(slotCount * (inline ? entryBytes : 8), this.#owner);
     this.#setWord(table, "newSlots", this.#newSlots);
     this.#setWord(table, "newShift", Math.clz32(slotCount - 1));
     this.#setWord(table, "newMask", slotCount - 1);

@@ -44,6 +44,11 @@ export class Memo {
     this.#set(StateWord.memo, this.#places);
   }
 
+  /** Entries have moved. */
+  forget(): void {
+    this.#arena.u32.fill(0, this.#places >>> 2, (this.#places >>> 2) + this.#capacity);
+  }
+
   dispose(): void {
     this.#hold([]);
     if (this.#places !== 0) this.#arena.release(this.#places);
