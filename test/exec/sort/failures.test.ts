@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { Arena, field, float64, int64, list, releaseBatch, schema, utf8 } from "../../../src/arrow/mod.ts";
+import { SeededRandom } from "../../codegen/random.ts";
+import { batchesOf, runPlan, scanOf, sortKey, sortOf, type TestRow } from "./support.ts";
+
+const OF = schema([field("x", float64), field("text", utf8)]);
+
+function rowsFor(count: number): TestRow[] {
+  return Array.from({ length: count }, (_, i) => ({ x: (i * 7919) % 1013, text: `row ${i}` }));
+}
+
+const KEY = sortKey(OF, { column: "x", descending: false, nullsFirst: false });
+
+describe("a sort that cannot finish", () => {
+  test("names its operator when memory is short, at whatever allocation, and frees everything", async () => {
+    for (const spareBytes of [1_000, 100_000, 500_000, 1_000_000, 1_500_000, 2_000_000]) {
+      const big = Arena.create({ limitBytes: 2 ** 28 });
+      const probe = batchesOf(big, OF, { rows: rowsFor(50_000), random: new SeededRandom(5), rowsMax: 20_000 });
+      const arena = Arena.create({ limitBytes: big.bytesInUse() + spareBytes });
+      expect(probe.length).toBeGreaterThan(0);
+      const batches = batchesOf(arena, OF, { rows: rowsFor(50_000), random: new SeededRandom(5), rowsMax: 20_000 });
+      const before = arena.bytesInUse();
+      const node = sortOf(scanOf(OF), { keys: [KEY] });
+      const run = runPlan(arena, node, { batches, workers: 2, batchRows: 8_192 });
+      await expect(run).rejects.toMatchObject({ code: "memoryLimit", operator: 7 });
+      expect(arena.bytesInUse()).toBe(before);
+    }
+  });
+
+  test("frees everything when it is cancelled", async () => {
+    const arena = Arena.create({ limitBytes: 2 ** 28 });
+    const batches = batchesOf(arena, OF, { rows: rowsFor(50_000), random: new SeededRandom(5), rowsMax: 20_000 });
+    const before = arena.bytesInUse();
+    for (const limit of [null, 100]) {
+      const abort = new AbortController();
+      const node = sortOf(scanOf(OF), { keys: [KEY], limit });
+      const run = runPlan(arena, node, { batches, workers: 2, batchRows: 500, signal: abort.signal });
+      abort.abort();
+      await expect(run).rejects.toMatchObject({ code: "cancelled" });
+      expect(arena.bytesInUse()).toBe(before);
+    }
+  });
+
+  test("says that a list has no order", async () => {
+    const arena = Arena.create({ limitBytes: 2 ** 24 });
+    const of = schema([field("items", list(int64))]);
+    const expression = { kind: "column", name: "items", type: list(int64), nullable: true } as const;
+    const node = sortOf(scanOf(of), { keys: [{ expression, descending: false, nullsFirst: false }] });
+    await expect(runPlan(arena, node, { batches: [], workers: 1 })).rejects.toThrow(/Cannot sort by a list/);
+  });
+
+  test("keeps only what a limit needs: the input does not fit a second time", async () => {
+    const big = Arena.create({ limitBytes: 2 ** 28 });
+    const rows = rowsFor(100_000);
+    batchesOf(big, OF, { rows, random: new SeededRandom(5), rowsMax: 20_000 });
+    const arena = Arena.create({ limitBytes: big.bytesInUse() + 1_500_000 });
+    const batches = batchesOf(arena, OF, { rows, random: new SeededRandom(5), rowsMax: 20_000 });
+    const x = { kind: "column", name: "x", type: float64, nullable: true } as const;
+    const negated = { kind: "call", fn: "negate", args: [x], type: float64, nullable: true } as const;
+    const node = sortOf(scanOf(OF), { keys: [{ ...KEY, expression: negated }], limit: 10 });
+    const got = await runPlan(arena, node, { batches, workers: 2, batchRows: 4_096, morselRows: 4_096 });
+    expect(got.map((row) => row["x"])).toEqual(Array.from({ length: 10 }, () => 1012));
+    for (const batch of batches) releaseBatch(arena, batch);
+    expect(arena.bytesInUse()).toBe(0);
+  });
+});
