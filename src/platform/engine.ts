@@ -130,6 +130,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async run(logical: LogicalPlan, options: RunOptions = {}): Promise<Run> {
+    if (this.#threads?.isLost) await this.#stopThreads();
     const { plan, rowsTotal } = await this.#planned(logical, options.tables ?? new Map());
     const abort = new AbortController();
     const startMs = performance.now();

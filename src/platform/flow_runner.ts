@@ -16,13 +16,15 @@ async function open(options: RunOptions) {
 async function* rows(flow: Dataflow, options: RunOptions): AsyncGenerator<Record<string, unknown>> {
   await using engine = await open(options);
   await using job = await engine.run(flow.plan, options);
+  // A job that is stopped by force leaves the engine with a new arena: its batches stay in this one.
+  const { arena } = engine;
   const root = job.roots[0];
   if (root === undefined) return;
   for await (const batch of root.batches) {
     try {
-      yield* rowsOf(engine.arena, batch);
+      yield* rowsOf(arena, batch);
     } finally {
-      releaseBatch(engine.arena, batch);
+      releaseBatch(arena, batch);
     }
   }
 }
@@ -30,7 +32,8 @@ async function* rows(flow: Dataflow, options: RunOptions): AsyncGenerator<Record
 async function run(flow: Dataflow, options: RunOptions): Promise<RunSummary> {
   await using engine = await open(options);
   await using job = await engine.run(flow.plan, options);
-  for (const root of job.roots) for await (const batch of root.batches) releaseBatch(engine.arena, batch);
+  const { arena } = engine;
+  for (const root of job.roots) for await (const batch of root.batches) releaseBatch(arena, batch);
   const { rowsRead, elapsedMs, outputs } = job.stats();
   return { rowsRead, elapsedMs, rowsWritten: outputs.reduce((sum, output) => sum + output.rows, 0) };
 }

@@ -36,6 +36,11 @@ export class ThreadPool implements Pool {
     });
   }
 
+  /** True when a thread has ended: the pool is of no use any more, and what its arena held is not freed. */
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
   broadcast(request: WorkerRequest, onOutput: (output: TaskOutput) => void): Promise<readonly unknown[]> {
     if (this.#lost !== null) return Promise.reject(this.#lost);
     const id = this.#nextRequest++;
