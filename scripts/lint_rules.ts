@@ -109,7 +109,7 @@ export function lintConfig() {
     $schema: "./node_modules/oxlint/configuration_schema.json",
     plugins: ["typescript", "unicorn", "oxc"],
     categories: { correctness: "error" },
-    ignorePatterns: ["dist", "out", "test/data"],
+    ignorePatterns: ["dist", "out", "test/data", "scripts/runtimes.mjs"],
     rules: RULES,
     overrides: [tests, ...folders],
   };

@@ -86,18 +86,25 @@ export function formatDecimal(unscaled: bigint, scale: number): string {
 
 const SHOWN_LENGTH_MAX = 60;
 
+function textOf(value: unknown): string {
+  if (typeof value === "object") return jsonOf(value);
+  // What is left has a text of its own.
+  return String(value as string | number | bigint | boolean | symbol | undefined);
+}
+
+function jsonOf(value: object | null): string {
+  try {
+    return JSON.stringify(value, (_key: string, v: unknown) => (typeof v === "bigint" ? `${v}n` : v)) ?? "object";
+  } catch {
+    return "object";
+  }
+}
+
 /** A value for a message: short, with its JavaScript type. */
 export function showValue(value: unknown): string {
   if (value === null) return "null";
   const kind = Array.isArray(value) ? "array" : value instanceof Uint8Array ? "bytes" : typeof value;
-  let text: string;
-  try {
-    const replacer = (_key: string, v: unknown) => (typeof v === "bigint" ? `${v}n` : v);
-    text = typeof value === "bigint" ? `${value}` : (JSON.stringify(value, replacer) ?? String(value));
-  } catch {
-    text = String(value);
-  }
-  if (typeof value === "number") text = String(value);
+  const text = textOf(value);
   return `${text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text} (${kind})`;
 }
 

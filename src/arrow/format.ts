@@ -166,10 +166,10 @@ export function formatCell(type: DataType, cell: Cell): string {
     case "decimal":
     case "utf8":
     case "largeUtf8":
-      return String(cell);
+      return String(cell as number | bigint | string);
     case "float32":
     case "float64":
-      return Object.is(cell, -0) ? "-0" : String(cell);
+      return Object.is(cell, -0) ? "-0" : String(cell as number);
     case "binary":
     case "largeBinary":
     case "fixedSizeBinary":

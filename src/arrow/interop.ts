@@ -152,7 +152,7 @@ function toData(arena: Arena, column: Column): Apache.Data {
   if (type.kind === "list") {
     return make({ ...base, ...offsets, type: arrowType(type), child: toData(arena, column.children[0] as Column) });
   }
-  return make({ ...base, ...offsets, type: arrowType(type), data: arrowValues(arena, column) });
+  return make({ ...base, ...offsets, type: arrowType(type), data: arrowValues(arena, column) as Uint8Array });
 }
 
 /**

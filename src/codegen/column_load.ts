@@ -12,9 +12,9 @@ import { isNested, reprOf, type Value, type ValueParts } from "./value.ts";
 export const COLUMN_WORDS = ["validity", "offsets", "data", "dictionaryOffsets", "dictionaryData"] as const;
 export type ColumnWord = (typeof COLUMN_WORDS)[number];
 
-/** Name of a context word of input column `index`. */
-export function inputWord(index: number, word: ColumnWord): string {
-  return `in${index}.${word}`;
+/** Name of a context word of the input column at `path`: its index, then those of fields within structs. */
+export function inputWord(path: readonly number[], word: ColumnWord): string {
+  return `in${path.join("_")}.${word}`;
 }
 
 /** Bit `row` of the bitmap at `bitmap`, 0 or 1. */
@@ -32,6 +32,8 @@ interface Loader {
   readonly f: RowFunction;
   readonly row: Expr<"i32">;
   readonly word: (word: ColumnWord) => Local<"i32">;
+  /** As in `Place`. */
+  readonly parentNull: (() => Expr<"i32">) | null;
 }
 
 /** One binding for each input column, named as the column. Emits the loads of their base addresses. */
@@ -42,20 +44,43 @@ export function bindInput(
 ): Map<string, Binding> {
   const bindings = new Map<string, Binding>();
   options.columns.forEach((column, index) => {
-    const locals = new Map<ColumnWord, Local<"i32">>();
-    for (const word of wordsOf(column)) {
-      const local = f.local("i32", `${column.name}_${word}`);
-      f.set(local, i32.load(f.params.ctx, program.context.word(inputWord(index, word))));
-      locals.set(word, local);
-    }
-    const word = (which: ColumnWord) => {
-      const local = locals.get(which);
-      invariant(local !== undefined, `${column.name} has no ${which}`);
-      return local;
-    };
-    bindings.set(column.name, bindingOf({ f, row: options.row, word }, column, index));
+    const place: Place = { program, f, row: options.row, path: [index], parentNull: null };
+    bindings.set(column.name, bindColumn(place, column));
   });
   return bindings;
+}
+
+/** Where a column stands in the input. */
+interface Place {
+  readonly program: Program;
+  readonly f: RowFunction;
+  readonly row: Local<"i32">;
+  readonly path: readonly number[];
+  /** Emits the null flag of the struct around it; null when that cannot be null. */
+  readonly parentNull: (() => Expr<"i32">) | null;
+}
+
+function bindColumn(place: Place, column: InputColumn): Binding {
+  const { f, program, path, parentNull } = place;
+  const locals = new Map<ColumnWord, Local<"i32">>();
+  for (const word of wordsOf(column)) {
+    const local = f.local("i32", `${column.name}_${word}`);
+    f.set(local, i32.load(f.params.ctx, program.context.word(inputWord(path, word))));
+    locals.set(word, local);
+  }
+  const word = (which: ColumnWord) => {
+    const local = locals.get(which);
+    invariant(local !== undefined, `${column.name} has no ${which}`);
+    return local;
+  };
+  const loader: Loader = { f, row: place.row, word, parentNull };
+  const binding = bindingOf(loader, column, path);
+  if (column.children === undefined) return binding;
+  const ownNull = nullFlagOf(loader, column);
+  const fields = column.children.map((child, i): [string, Binding] => {
+    return [child.name, bindColumn({ ...place, path: [...path, i], parentNull: ownNull }, child)];
+  });
+  return { ...binding, fields: new Map(fields) };
 }
 
 /** The words that code for `column` reads. */
@@ -72,12 +97,26 @@ function reprHasOffsets(type: DataType): boolean {
   return kind === "utf8" || kind === "largeUtf8" || kind === "binary" || kind === "largeBinary";
 }
 
-function bindingOf(loader: Loader, column: InputColumn, index: number): Binding {
-  const isNull = column.validity ? () => nullFlag(loader, column.name) : null;
-  const indexed = column.encoding === "dictionary" ? () => dictionaryIndex(loader, column.name) : null;
+function bindingOf(loader: Loader, column: InputColumn, path: readonly number[]): Binding {
+  const isTop = path.length === 1;
+  const isNull = nullFlagOf(loader, column);
+  const indexed = isTop && column.encoding === "dictionary" ? () => dictionaryIndex(loader, column.name) : null;
   const carried = indexed !== null || isNested(column.type);
-  const origin: Origin | null = carried ? { inputColumn: index, row: loader.row, index: indexed, isNull } : null;
+  const inputColumn = path[0] ?? 0;
+  const origin: Origin | null = carried ? { inputColumn, path, row: loader.row, index: indexed, isNull } : null;
   return { load: () => loadColumn(loader, column), origin };
+}
+
+/** Emits the flag that is 1 where the column or a struct around it is null; null when neither can be. */
+function nullFlagOf(loader: Loader, column: InputColumn): (() => Expr<"i32">) | null {
+  const { parentNull } = loader;
+  if (!column.validity) return parentNull;
+  if (parentNull === null) return () => nullFlag(loader, column.name);
+  return () => {
+    const flag = loader.f.local("i32", `${column.name}_null`);
+    loader.f.set(flag, i32.or(parentNull(), nullFlag(loader, column.name)));
+    return flag;
+  };
 }
 
 function nullFlag(loader: Loader, name: string): Local<"i32"> {
@@ -93,11 +132,11 @@ function dictionaryIndex(loader: Loader, name: string): Local<"i32"> {
 }
 
 function loadColumn(loader: Loader, column: InputColumn): Value {
-  const isNull = column.type.kind === "null" ? i32.const(1) : column.validity ? nullFlag(loader, column.name) : null;
+  const isNull = column.type.kind === "null" ? i32.const(1) : (nullFlagOf(loader, column)?.() ?? null);
   const type = valueType(column.type);
   if (column.encoding === "plain") return { type, isNull, ...loadPlain(loader, type, column.name) };
   const row = dictionaryIndex(loader, column.name);
-  const values: Loader = { f: loader.f, row, word: (word) => loader.word(dictionaryWord(word)) };
+  const values: Loader = { ...loader, row, word: (word) => loader.word(dictionaryWord(word)) };
   return { type, isNull, ...loadPlain(values, type, column.name) };
 }
 
@@ -150,9 +189,11 @@ function loadPlain(loader: Loader, type: DataType, name: string): ValueParts {
       const address = i32.add(loader.word("data"), i32.mul(row, type.byteWidth));
       return keep(f, name, { repr: "bytes", address, bytes: i32.const(type.byteWidth) });
     }
-    case "dictionary":
     case "list":
     case "struct":
+      // Only whether it is null can be asked; the rest is carried.
+      return { repr: "i32", value: i32.const(0) };
+    case "dictionary":
       throw new TypeError(`No register form for ${type.kind}`);
     default:
       return unreachable(type);

@@ -35,6 +35,12 @@ export class ContextLayout {
     return this.#assign(name, 8);
   }
 
+  /** Byte offset of `bytes` bytes called `name`, 8-byte aligned: a small array that code keeps for itself. */
+  region(name: string, bytes: number): number {
+    if (this.#bytes % 8 !== 0 && !this.#offsets.has(name)) this.#bytes += 4;
+    return this.#assign(name, bytes);
+  }
+
   /** Offset of a word if code that uses it has been generated. */
   find(name: string): number | undefined {
     return this.#offsets.get(name);

@@ -3,10 +3,10 @@
  * buffers; `flush` hands a full batch to the host, which puts fresh buffers in. Strings that come unchanged from a
  * dictionary column stay indices, nested columns stay row numbers which the host gathers.
  */
-import { type DataType, type Schema, valueType } from "../arrow/mod.ts";
+import { type DataType, NULL_ROW, type Schema, valueType } from "../arrow/mod.ts";
 import { invariant, unreachable } from "../kernel/mod.ts";
 import type { OperatorId } from "../plan/mod.ts";
-import { type Expr, f32, f64, hostFunction, i32, i64, kernel, type Local, memory } from "../wasm/mod.ts";
+import { type Expr, f32, f64, hostFunction, i32, i64, kernel, type Local, memory, select } from "../wasm/mod.ts";
 import { elementAt } from "./column_load.ts";
 import type { RowScope } from "./scope.ts";
 import type { TerminalCode } from "./steps.ts";
@@ -24,7 +24,7 @@ export type EmittedColumn =
   | { readonly kind: "bits"; readonly nullable: boolean }
   | { readonly kind: "bytes"; readonly nullable: boolean }
   | { readonly kind: "dictionary"; readonly inputColumn: number; readonly nullable: boolean }
-  | { readonly kind: "carried"; readonly inputColumn: number }
+  | { readonly kind: "carried"; readonly path: readonly number[] }
   | { readonly kind: "null" };
 
 export const OUTPUT_WORDS = ["validity", "offsets", "data", "heapUsed", "heapCapacity", "nulls"] as const;
@@ -94,7 +94,7 @@ function planColumn(scope: RowScope, name: string, declared: DataType): EmittedC
   const origin = scope.origin(name);
   if (isNested(declared)) {
     invariant(origin !== null, `nested column ${name} cannot be computed`);
-    return { kind: "carried", inputColumn: origin.inputColumn };
+    return { kind: "carried", path: origin.path };
   }
   const type = valueType(declared);
   if (type.kind === "null") return { kind: "null" };
@@ -155,8 +155,9 @@ function emitColumn(scope: RowScope, output: Output, rowCount: Local<"i32">): vo
     case "null":
       return;
     case "carried": {
-      const row = scope.origin(name)?.row;
-      invariant(row !== undefined, `${name} lost its origin`);
+      const origin = scope.origin(name);
+      invariant(origin !== null, `${name} lost its origin`);
+      const row = origin.isNull === null ? origin.row : select(origin.isNull(), i32.const(NULL_ROW | 0), origin.row);
       scope.f.emit(i32.store(elementAt(word(scope, output, "data"), rowCount, 2), row));
       return;
     }

@@ -1,14 +1,14 @@
 import type { Schema } from "../arrow/mod.ts";
 import { unreachable } from "../kernel/mod.ts";
-import { i32 } from "../wasm/mod.ts";
 import { type AggregateTerminal, aggregateCode } from "./aggregate/mod.ts";
 import { bindInput } from "./column_load.ts";
-import { type ContextLayout, Header } from "./context.ts";
+import type { ContextLayout } from "./context.ts";
 import { type EmitTerminal, type EmittedColumn, emitCode } from "./emit.ts";
 import { compileExpression } from "./expression/mod.ts";
 import { structureKey } from "./expression_key.ts";
 import { type BuildTerminal, buildCode, type ProbeStep, probeCode, tableWords } from "./join/mod.ts";
 import { type FailureSite, type InputColumn, Program, type ProgramResources } from "./program.ts";
+import { rowLoop } from "./row_loop.ts";
 import { RowScope } from "./scope.ts";
 import { type ThresholdStep, thresholdCode, thresholdWord } from "./sort/mod.ts";
 import {
@@ -78,13 +78,7 @@ export function generatePipeline(spec: PipelineSpec, columns: readonly InputColu
   for (const part of [...steps, terminal]) part.prologue?.(scope);
   f.set(row, f.params.start);
   terminal.blocks?.(scope, { steps: spec.steps, columns });
-  f.while(i32.lt_u(row, f.params.end), () => {
-    terminal.beforeRow?.(scope);
-    scope.branch(() => runSteps(scope, { steps, terminal }));
-    if (program.usesScratch)
-      f.emit(i32.store(f.params.ctx, i32.load(f.params.ctx, Header.scratchBase), Header.scratchTop));
-    f.set(row, i32.add(row, 1));
-  });
+  rowLoop(scope, { steps, terminal });
   terminal.epilogue?.(scope);
   return {
     bytes: program.module.bytes(),
@@ -94,15 +88,6 @@ export function generatePipeline(spec: PipelineSpec, columns: readonly InputColu
     emitted,
     resources: program.resources(),
   };
-}
-
-function runSteps(scope: RowScope, parts: { steps: readonly StepCode[]; terminal: TerminalCode }): void {
-  const from = (index: number, current: RowScope): void => {
-    const step = parts.steps[index];
-    if (step === undefined) parts.terminal.row(current);
-    else step.row(current, (next) => from(index + 1, next));
-  };
-  from(0, scope);
 }
 
 function stepCode(step: Step): StepCode {

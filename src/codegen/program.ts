@@ -10,6 +10,8 @@ export interface InputColumn {
   /** Has nulls in this batch, so a validity bitmap is there. */
   readonly validity: boolean;
   readonly encoding: "plain" | "dictionary";
+  /** Fields of a struct. */
+  readonly children?: readonly InputColumn[];
 }
 
 export type FailureCode =

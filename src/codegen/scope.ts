@@ -14,11 +14,15 @@ export interface Binding {
   readonly load: () => Value;
   /** Set where the column is an unchanged dictionary column of the input batch, or a nested one that is only carried. */
   readonly origin: Origin | null;
+  /** Fields of a struct column. */
+  readonly fields?: ReadonlyMap<string, Binding>;
 }
 
 /** An input column passed through untouched: its position, and the row it is taken from. */
 export interface Origin {
   readonly inputColumn: number;
+  /** Its index, then those of fields within structs. */
+  readonly path: readonly number[];
   readonly row: Expr<"i32">;
   /** Emits the load of the dictionary index (0 where null); null when not dictionary-encoded. */
   readonly index: (() => Expr<"i32">) | null;
@@ -80,6 +84,13 @@ export class RowScope {
 
   origin(name: string): Origin | null {
     return this.#binding(name).origin;
+  }
+
+  /** What a column or a field of a struct column is bound to; null for other expressions. */
+  bindingOf(expression: TypedExpression): Binding | null {
+    if (expression.kind === "column") return this.#binding(expression.name);
+    if (expression.kind !== "field") return null;
+    return this.bindingOf(expression.operand)?.fields?.get(expression.name) ?? null;
   }
 
   column(name: string): Value {

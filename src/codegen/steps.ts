@@ -13,6 +13,22 @@ export interface StepCode {
   /** Code before the row loop. */
   prologue?(scope: RowScope): void;
   row(scope: RowScope, next: (scope: RowScope) => void): void;
+  /** Code for a row that `row` let pass before, when it comes a second time. */
+  again?(scope: RowScope, next: (scope: RowScope) => void): void;
+  /** Set where rows are to wait for each other before this step: see `row_loop.ts`. */
+  readonly lookahead?: Lookahead;
+}
+
+/** How a step that waits for memory lets the waits of many rows overlap. */
+export interface Lookahead {
+  /** Rows that go together. */
+  readonly blockRows: number;
+  /** Code before a block. */
+  open(scope: RowScope): void;
+  /** Code for each row of the block that reaches the step. */
+  gather(scope: RowScope): void;
+  /** Code that goes through the gathered rows again, in order: it sets `row`; the step's `row` is in `body`. */
+  each(scope: RowScope, body: () => void): void;
 }
 
 /** What code that does not go row by row must know of the pipeline. */
@@ -59,7 +75,7 @@ export function filterCode(step: FilterStep): StepCode {
     const condition = isTrue(scope.within(step.operator).evaluate(conjunct));
     scope.if(condition, () => chain(scope, index + 1, next));
   };
-  return { row: (scope, next) => chain(scope, 0, next) };
+  return { row: (scope, next) => chain(scope, 0, next), again: (scope, next) => next(scope) };
 }
 
 function splitConjunction(predicate: TypedExpression): readonly TypedExpression[] {
@@ -74,8 +90,9 @@ export function projectCode(step: ProjectStep): StepCode {
       const source = scope.within(step.operator);
       const bindings = new Map<string, Binding>();
       for (const { name, expression } of step.columns) {
-        const origin = expression.kind === "column" ? scope.origin(expression.name) : null;
-        bindings.set(name, { load: () => source.evaluate(expression), origin });
+        const binding = scope.bindingOf(expression);
+        const fields = binding?.fields === undefined ? {} : { fields: binding.fields };
+        bindings.set(name, { load: () => source.evaluate(expression), origin: binding?.origin ?? null, ...fields });
       }
       next(scope.derive(bindings, step.operator));
     },

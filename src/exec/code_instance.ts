@@ -61,15 +61,18 @@ export class CodeInstance {
     arena.i64[(this.ctx + Header.rowBase) >>> 3] = rowBase;
     if (this.#batch === batch) return false;
     this.#batch = batch;
-    batch.columns.forEach((column, index) => {
-      for (const word of COLUMN_WORDS) this.trySetWord(inputWord(index, word), columnAddress(column, word));
-    });
+    batch.columns.forEach((column, index) => this.#bindColumn(column, [index]));
     this.#host.bindBatch(
       this.ctx,
       (word) => this.generated.context.find(word),
       (index) => rememberedValues(batch, index),
     );
     return true;
+  }
+
+  #bindColumn(column: Column, path: readonly number[]): void {
+    for (const word of COLUMN_WORDS) this.trySetWord(inputWord(path, word), columnAddress(column, word));
+    if (column.type.kind === "struct") column.children.forEach((child, i) => this.#bindColumn(child, [...path, i]));
   }
 
   /** Rows `start` … `end` of the bound batch. */

@@ -76,7 +76,7 @@ export class Driver {
 
   /** Frees everything that is still owned; on the workers too. */
   async dispose(): Promise<void> {
-    for (const free of [...this.#owned]) free();
+    for (const free of Array.from(this.#owned)) free();
     try {
       await this.each("dropAllStates", null);
     } catch (error) {

@@ -143,7 +143,7 @@ export class EmitBuffers {
         dictionary: null,
       };
     }
-    if (plan.kind === "carried") return this.#gather(buffers, { inputColumn: plan.inputColumn, rows, input, blocks });
+    if (plan.kind === "carried") return this.#gather(buffers, { path: plan.path, rows, input, blocks });
     const nullCount = plan.nullable ? this.#code.word(outputWord(index, "nulls")) : 0;
     if (plan.kind === "bytes") this.#heapBytes[index] = this.#code.word(outputWord(index, "heapUsed")) + 64;
     const kept = nullCount > 0 ? buffers.validity : 0;
@@ -158,10 +158,14 @@ export class EmitBuffers {
 
   #gather(
     buffers: Buffers,
-    from: { readonly inputColumn: number; readonly rows: number; readonly input: Batch; readonly blocks: Address[] },
+    from: {
+      readonly path: readonly number[];
+      readonly rows: number;
+      readonly input: Batch;
+      readonly blocks: Address[];
+    },
   ): Column {
-    const column = from.input.columns[from.inputColumn];
-    invariant(column !== undefined, "a carried column is in the input");
+    const column = columnAt(from.input.columns, from.path);
     const start = buffers.data >>> 2;
     const rows = this.#arena.u32.subarray(start, start + from.rows);
     const gathered = gatherColumn(this.#arena, column, {
@@ -193,6 +197,13 @@ export class EmitBuffers {
   #set(index: number, word: OutputWord, value: number): void {
     this.#code.trySetWord(outputWord(index, word), value);
   }
+}
+
+function columnAt(columns: readonly Column[], path: readonly number[]): Column {
+  const [index, ...rest] = path;
+  const column = columns[index ?? -1];
+  invariant(column !== undefined, "a carried column is in the input");
+  return rest.length === 0 ? column : columnAt(column.children, rest);
 }
 
 /** Whether rows of `next` may follow rows of `previous` in one output batch. */

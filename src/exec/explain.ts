@@ -1,7 +1,7 @@
 /**
  * Pipelines of a plan as text. They are found by running the plan on no rows: what is shown is what runs.
  */
-import { Arena, type Schema } from "../arrow/mod.ts";
+import { Arena, type Field, type Schema, valueType } from "../arrow/mod.ts";
 import { generatePipeline, type InputColumn } from "../codegen/mod.ts";
 import type { Tools } from "../connectors/mod.ts";
 import { unreachable } from "../kernel/mod.ts";
@@ -73,7 +73,11 @@ function wasmText(stage: CodeStage): string {
 }
 
 function columnsOf(schema: Schema): InputColumn[] {
-  return schema.fields.map((field) => {
-    return { name: field.name, type: field.type, validity: field.nullable, encoding: "plain" };
-  });
+  return schema.fields.map(columnOf);
+}
+
+function columnOf(field: Field): InputColumn {
+  const { name, type, nullable: validity } = field;
+  const column = { name, type: valueType(type), validity, encoding: "plain" } as const;
+  return type.kind === "struct" ? { ...column, children: type.fields.map(columnOf) } : column;
 }

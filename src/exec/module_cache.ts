@@ -1,4 +1,4 @@
-import type { Batch } from "../arrow/mod.ts";
+import type { Batch, Column, Field } from "../arrow/mod.ts";
 import { valueType } from "../arrow/mod.ts";
 import {
   type GeneratedPipeline,
@@ -16,19 +16,25 @@ export interface CompiledPipeline {
 
 /** Which columns of the batch have nulls and which a dictionary: what generated code is specialised for. */
 export function inputColumnsOf(batch: Batch): InputColumn[] {
-  return batch.schema.fields.map((field, index) => {
-    const column = batch.columns[index];
-    const encoding = column?.dictionary ? "dictionary" : "plain";
-    return { name: field.name, type: valueType(field.type), validity: (column?.validity ?? 0) !== 0, encoding };
-  });
+  return batch.schema.fields.map((field, index) => inputColumnOf(field, batch.columns[index]));
+}
+
+function inputColumnOf(field: Field, column: Column | undefined): InputColumn {
+  const { name } = field;
+  const type = valueType(field.type);
+  const validity = (column?.validity ?? 0) !== 0;
+  if (type.kind !== "struct") return { name, type, validity, encoding: column?.dictionary ? "dictionary" : "plain" };
+  const children = type.fields.map((child, i) => inputColumnOf(child, column?.children[i]));
+  return { name, type, validity, encoding: "plain", children };
 }
 
 export function signatureOf(batch: Batch): string {
-  let signature = "";
-  for (const column of batch.columns) {
-    signature += column.dictionary ? (column.validity ? "D" : "d") : column.validity ? "V" : "v";
-  }
-  return signature;
+  return batch.columns.map(columnSignature).join("");
+}
+
+function columnSignature(column: Column): string {
+  const own = column.dictionary ? (column.validity ? "D" : "d") : column.validity ? "V" : "v";
+  return column.type.kind === "struct" ? `${own}(${column.children.map(columnSignature).join("")})` : own;
 }
 
 /** Modules that a thread keeps for later jobs: a job run again starts with code that the engine has optimised. */

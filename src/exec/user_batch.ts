@@ -144,7 +144,7 @@ interface UserColumn {
 function columnOf(result: object, field: Field): UserColumn {
   const child: unknown =
     "getChild" in result && typeof result.getChild === "function"
-      ? (result.getChild(field.name) as unknown)
+      ? (result as { getChild(name: string): unknown }).getChild(field.name)
       : (result as Record<string, unknown>)[field.name];
   if (child === undefined || child === null) throw new ArrowError("type", `column ${field.name} is missing`);
   const hasToArray = typeof child === "object" && "toArray" in child && typeof child.toArray === "function";

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import zlib from "node:zlib";
-import type { Compression } from "../kernel/ports.ts";
+import type { Compression } from "../kernel/mod.ts";
 
 type Codec = (input: Uint8Array, options?: { maxOutputLength?: number; chunkSize?: number }) => Uint8Array;
 type BunZstd = { zstdDecompressSync(input: Uint8Array): Uint8Array; zstdCompressSync(input: Uint8Array): Uint8Array };

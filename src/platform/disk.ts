@@ -12,7 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { Disk, DiskEntry, EntryKind, ReadHandle, WriteHandle } from "../kernel/ports.ts";
+import type { Disk, DiskEntry, EntryKind, ReadHandle, WriteHandle } from "../kernel/mod.ts";
 
 const READ_BYTES_MAX = 1 << 30;
 

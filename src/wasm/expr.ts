@@ -1,5 +1,5 @@
 /** Makers of expression nodes. Operand types are checked here a second time, because generated code is built from data. */
-import { invariant } from "../kernel/mod.ts";
+import { InvariantError, invariant } from "../kernel/mod.ts";
 import type { Opcode } from "./opcodes/table.ts";
 import type { ConstNode, ConstValue, Expr, Node, Operand, Type, ValType } from "./types.ts";
 
@@ -20,12 +20,14 @@ export function exprOf<T extends Type>(node: Node & { readonly type: Type }): Ex
 }
 
 function describeOperand(operand: unknown): string {
-  if (typeof operand === "object" && operand !== null && "type" in operand) return `an expression of ${operand.type}`;
-  return `${typeof operand} ${String(operand)}`;
+  if (typeof operand === "object" && operand !== null && "type" in operand) {
+    return `an expression of ${String(operand.type as Type)}`;
+  }
+  return typeof operand === "object" ? "an object" : `${typeof operand} ${String(operand as number | bigint)}`;
 }
 
 function typeMismatch(where: string, wanted: Type, operand: unknown): never {
-  throw invariant(false, `${where} wants ${wanted} but got ${describeOperand(operand)}`);
+  throw new InvariantError(`Invariant broken: ${where} wants ${wanted} but got ${describeOperand(operand)}`);
 }
 
 /** A constant of `type`: integers may be given signed or unsigned, `v128` as 16 bytes. */

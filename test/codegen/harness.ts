@@ -149,11 +149,11 @@ function writeColumn(column: TestColumn, writer: Writer): void {
     if (value !== null)
       arena.u8[validity + (row >> 3)] = (arena.u8[validity + (row >> 3)] as number) | (1 << (row & 7));
   });
-  writer.word(inputWord(writer.index, "validity"), validity);
+  writer.word(inputWord([writer.index], "validity"), validity);
   if (!column.dictionary) {
     const { offsets, data } = writeValues(type, values, writer);
-    writer.word(inputWord(writer.index, "offsets"), offsets);
-    writer.word(inputWord(writer.index, "data"), data);
+    writer.word(inputWord([writer.index], "offsets"), offsets);
+    writer.word(inputWord([writer.index], "data"), data);
     return;
   }
   const distinct = [...new Set(values.filter((value) => value !== null))];
@@ -162,9 +162,9 @@ function writeColumn(column: TestColumn, writer: Writer): void {
   values.forEach((value, row) => {
     arena.u32[(indices >>> 2) + row] = value === null ? 0 : distinct.indexOf(value);
   });
-  writer.word(inputWord(writer.index, "data"), indices);
-  writer.word(inputWord(writer.index, "dictionaryOffsets"), offsets);
-  writer.word(inputWord(writer.index, "dictionaryData"), data);
+  writer.word(inputWord([writer.index], "data"), indices);
+  writer.word(inputWord([writer.index], "dictionaryOffsets"), offsets);
+  writer.word(inputWord([writer.index], "dictionaryData"), data);
 }
 
 function writeValues(type: DataType, values: readonly LiteralValue[], writer: Writer) {

@@ -127,12 +127,12 @@ function isAlwaysNull(expression: TypedCall): boolean {
   return expression.args.some((arg) => arg.type.kind === "null" || (arg.kind === "literal" && arg.value === null));
 }
 
-/** A field of a struct column: a column of the scope named by the path, `s.field`. */
+/** A field of a struct column of the input. */
 function compileField(scope: RowScope, expression: TypedField): Value {
-  const path = expressionText(expression);
-  if (scope.has(path)) return scope.column(path);
+  const binding = scope.bindingOf(expression);
+  if (binding !== null) return binding.load();
   throw new CodegenError(
     "unsupported",
-    `Cannot compile ${path}: struct values are only carried through. Read the field as a column of its own at the source.`,
+    `Cannot compile ${expressionText(expression)}: fields can be taken of struct columns, not of computed structs.`,
   );
 }

@@ -43,10 +43,9 @@ export function aggregateType(fn: AggregateCall["fn"], argument: DataType | null
       return isNested(argument) ? null : int64;
     case "min":
     case "max":
-      return isNested(argument) ? null : argument;
     case "first":
     case "last":
-      return argument;
+      return isNested(argument) ? null : argument;
     case "sum":
       if (isInteger(argument)) return isSignedInteger(argument) ? int64 : uint64;
       if (argument.kind === "decimal") return decimal(38, argument.scale);
@@ -209,6 +208,7 @@ export function bindDistinct(node: LogicalDistinct, context: BindContext): PlanN
   const input = context.bound(node.input);
   const base = { id: context.idOf(node), operator: operatorText(node) };
   const all = columnsOf(input.schema);
+  requireFlat(input.schema, base.operator);
   if (node.names === null) return aggregateNode(base, input, all, []);
   requireNames(node.names, input.schema, node);
   const wanted = new Set(node.names);
@@ -218,6 +218,14 @@ export function bindDistinct(node: LogicalDistinct, context: BindContext): PlanN
   const aggregated = aggregateNode(base, input, keys, firsts);
   const inOrder = all.map((c) => ({ name: c.name, expression: columnNamed(aggregated, c.name) }));
   return projectNode(base.id, aggregated, inOrder, base.operator);
+}
+
+/** Rows with lists or structs cannot be grouped, nor kept in groups. */
+function requireFlat(input: Schema, operator: string): void {
+  const nested = input.fields.find((f) => isNested(f.type));
+  if (nested === undefined) return;
+  const what = `column ${nested.name} is ${typeName(nested.type)}, and distinct takes no lists and structs`;
+  throw new PlanError("type", `Cannot plan ${operator}: ${what}. Select other columns or fields of it first.`);
 }
 
 function columnNamed(node: PlanNode, name: string): TypedExpression {

@@ -7,7 +7,7 @@ import type { Immediate, OpcodeRow } from "./shapes.ts";
 import { SIMD_OPCODES } from "./simd.ts";
 
 export type Opcodes = typeof BASE_OPCODES & typeof BULK_OPCODES & typeof SIMD_OPCODES & typeof ATOMIC_OPCODES;
-export type OpcodeName = keyof Opcodes & string;
+export type OpcodeName = Extract<keyof Opcodes, string>;
 
 /** One instruction: `bytes` is prefix and opcode as encoded; `extra` as in `OpcodeRow`. */
 export type Opcode = {

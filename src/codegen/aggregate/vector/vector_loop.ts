@@ -153,6 +153,6 @@ class BlockCode {
   }
 
   #word(inputColumn: number, word: ColumnWord): Expr<"i32"> {
-    return this.#scope.contextWord(inputWord(inputColumn, word));
+    return this.#scope.contextWord(inputWord([inputColumn], word));
   }
 }
