@@ -6,6 +6,7 @@ import { GroupCode } from "./group_code.ts";
 import { keyParts } from "./key_field.ts";
 import { aggregateLayout } from "./layout.ts";
 import { memoPlace } from "./memo.ts";
+import { StateWord } from "./memory_layout.ts";
 import type { AggregateTerminal } from "./terminal.ts";
 import { TouchAhead } from "./touch_ahead.ts";
 import { vectorLoop } from "./vector/vector_loop.ts";
@@ -18,6 +19,9 @@ export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
   return {
     prologue(scope) {
       groups = new GroupCode(scope, layout);
+      const { f } = scope;
+      const rows = i32.add(i32.load(groups.state, StateWord.rows), i32.sub(f.params.end, f.params.start));
+      f.emit(i32.store(groups.state, rows, StateWord.rows));
     },
     blocks(scope, input) {
       if (groups === null) return;

@@ -1,4 +1,4 @@
-import { i32, type Local, memory } from "../../wasm/mod.ts";
+import { i32, i64, type Local, memory } from "../../wasm/mod.ts";
 import type { RowScope } from "../scope.ts";
 import type { EntryCode } from "./accumulator.ts";
 import type { AggregateLayout } from "./layout.ts";
@@ -45,7 +45,7 @@ export class GroupCode {
     const tag = f.local("i32", "ownTag");
     // The tag is this table's own: the other's belongs to another part of the hash.
     if (tagOffset !== null) f.set(tag, i32.load(this.#entry, tagOffset));
-    f.emit(memory.copy(this.#entry, from, this.layout.entryBytes));
+    copyEntry(f, { to: this.#entry, from, bytes: this.layout.entryBytes });
     if (tagOffset !== null) f.emit(i32.store(this.#entry, tag, tagOffset));
     for (const { accumulator } of this.layout.accumulators) accumulator.adopt?.(this.code(scope), from);
   }
@@ -72,4 +72,16 @@ export class GroupCode {
       scope.branch(() => this.#init(scope));
     });
   }
+}
+
+/** Entries up to this size are copied in place: `memory.copy` is a call out of the code. */
+const UNROLLED_BYTES_MAX = 256;
+
+function copyEntry(
+  f: RowScope["f"],
+  entry: { readonly to: Local<"i32">; readonly from: Local<"i32">; readonly bytes: number },
+): void {
+  const { to, from, bytes } = entry;
+  if (bytes > UNROLLED_BYTES_MAX) f.emit(memory.copy(to, from, bytes));
+  else for (let at = 0; at < bytes; at += 8) f.emit(i64.store(to, i64.load(from, at), at));
 }

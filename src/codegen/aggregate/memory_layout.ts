@@ -14,6 +14,8 @@ export const StateWord = {
   memo: 12,
   /** Domain sizes of up to `MEMO_KEYS_MAX` keys. */
   memoSizes: 16,
+  /** Rows that reached the pipeline's begin so far, wrapping. */
+  rows: 52,
   /** Written, never read. */
   unused: 48,
   bytes: 64,

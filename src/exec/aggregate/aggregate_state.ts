@@ -11,15 +11,8 @@ import type { CodeInstance } from "../code_instance.ts";
 import { type CompiledPipeline, compiledOnce } from "../module_cache.ts";
 import type { TerminalState } from "../terminal_state.ts";
 import type { WorkerContext } from "../worker_context.ts";
-import { type EntryChunk, GroupMemory } from "./group_memory.ts";
+import { GroupMemory, type WorkerGroups } from "./group_memory.ts";
 import { Memo } from "./memo.ts";
-
-/** A worker's groups as others may read them. */
-export interface WorkerGroups {
-  readonly block: number;
-  readonly groupCount: number;
-  readonly chunks: readonly EntryChunk[];
-}
 
 /** The groups of the rows that one worker has seen; later also the batches of the result that it made. */
 export class AggregateState implements TerminalState {
@@ -37,7 +30,7 @@ export class AggregateState implements TerminalState {
     this.#worker = worker;
     this.#terminal = terminal;
     const owner = terminal.operator;
-    this.#memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner });
+    this.#memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner, startsGenerations: true });
     this.#memo = new Memo(worker.arena, { owner, block: this.#memory.block });
   }
 
@@ -55,10 +48,9 @@ export class AggregateState implements TerminalState {
   }
 
   /** All rows are in: what others may read. */
-  groups(): WorkerGroups {
+  groups(): WorkerGroups[] {
     this.#memo.dispose();
-    const { block, groupCount } = this.#memory;
-    return { block, groupCount, chunks: this.#memory.chunks() };
+    return this.#memory.groups();
   }
 
   mergeCode(): CompiledPipeline {

@@ -11,6 +11,24 @@ const LOAD_MAX = 0.6;
 const CHUNK_BYTES_MIN = 1 << 13;
 const CHUNK_BYTES_MAX = 1 << 20;
 
+/**
+ * Tables of at least so many bytes no longer fit in a core's cache. When rows find few of their groups there, it is
+ * faster to leave the table as it is (a generation) and begin one that does fit: what is double is merged at the end,
+ * part by part, in order of memory. A generation may be of `GENERATION_BYTES`, all of a worker of so many bytes.
+ */
+const OUTGROWN_BYTES = 1 << 23;
+const GENERATION_BYTES = 1 << 20;
+const GENERATIONS_BYTES_MAX = 160 << 20;
+/** Rows a group below which a table does not pay. */
+const REDUCTION_MIN = 1.5;
+
+/** What a merge reads of a worker: a block with the words of the groups' table, and their entries. */
+export interface WorkerGroups {
+  readonly block: Address;
+  readonly groupCount: number;
+  readonly chunks: readonly EntryChunk[];
+}
+
 /** Entries that follow each other; where entries are slots, empty ones between them. */
 export interface EntryChunk {
   readonly address: Address;
@@ -37,6 +55,11 @@ export class GroupMemory {
   readonly #owner: OwnerId;
   readonly #tables: Table[];
   readonly #heap: Address[] = [];
+  readonly #generations: (WorkerGroups & { readonly slots: Address })[] = [];
+  readonly #startsGenerations: boolean;
+  #generationsBytes = 0;
+  /** Rows up to the last generation. */
+  #rowsBefore = 0;
   #heapBytes = 0;
   #disposed = false;
 
@@ -44,8 +67,9 @@ export class GroupMemory {
   constructor(
     arena: Arena,
     layout: AggregateLayout,
-    options: { readonly owner: OwnerId; readonly expectedGroups?: number },
+    options: { readonly owner: OwnerId; readonly expectedGroups?: number; readonly startsGenerations?: boolean },
   ) {
+    this.#startsGenerations = options.startsGenerations ?? false;
     this.#arena = arena;
     this.#owner = options.owner;
     this.#tables = layout.tables.map(({ entryBytes, tagOffset }) => {
@@ -82,11 +106,14 @@ export class GroupMemory {
     };
   }
 
-  get groupCount(): number {
-    return this.#word(0, "count");
+  /** All groups; a group of several generations is in several. */
+  groups(): WorkerGroups[] {
+    const current = { block: this.block, groupCount: this.#word(0, "count"), chunks: this.chunks() };
+    const generations = this.#generations.map(({ block, groupCount, chunks }) => ({ block, groupCount, chunks }));
+    return current.groupCount === 0 ? generations : [...generations, current];
   }
 
-  /** The groups' entries. */
+  /** Entries of the groups; with generations, of the last. */
   chunks(): EntryChunk[] {
     const table = this.#table(0);
     if (table.inline) return [{ address: table.slots, entryCount: this.#word(0, "mask") + 1 }];
@@ -102,7 +129,8 @@ export class GroupMemory {
     if (this.#disposed) return;
     this.#disposed = true;
     const slots = this.#tables.flatMap(({ slots, chunks }) => (slots === 0 ? chunks : [slots, ...chunks]));
-    for (const address of [this.block, ...slots, ...this.#heap]) this.#arena.release(address);
+    const generations = this.#generations.flatMap(({ block, slots }) => [block, slots]);
+    for (const address of [this.block, ...slots, ...generations, ...this.#heap]) this.#arena.release(address);
     this.#releaseNewSlots();
   }
 
@@ -115,8 +143,47 @@ export class GroupMemory {
   }
 
   #grow(table: number): void {
+    if (table === 0 && this.#isOutgrown()) {
+      this.#startGeneration();
+      return;
+    }
     const slotCount = this.#word(table, "mask") + 1;
     this.#prepareSlots(table, slotCount < FAST_GROWTH_SLOTS ? slotCount * 4 : slotCount * 2);
+  }
+
+  #isOutgrown(): boolean {
+    const { inline, entryBytes } = this.#table(0);
+    if (!this.#startsGenerations || !inline) return false;
+    const bytes = (this.#word(0, "mask") + 1) * entryBytes;
+    if (bytes < (this.#generations.length === 0 ? OUTGROWN_BYTES : GENERATION_BYTES / 2)) return false;
+    const rows = (this.#rows() - this.#rowsBefore) >>> 0;
+    if (rows >= REDUCTION_MIN * this.#word(0, "count") && this.#generations.length === 0) return false;
+    const roomLeft = this.#arena.limitBytes / 2 - this.#arena.bytesInUse();
+    return this.#generationsBytes + bytes <= Math.min(GENERATIONS_BYTES_MAX, Math.max(0, roomLeft));
+  }
+
+  /** Sets the table aside as it is and gives code an empty one. */
+  #startGeneration(): void {
+    const table = this.#table(0);
+    const slotCount = this.#word(0, "mask") + 1;
+    let newCount = SLOTS_MIN;
+    while (newCount * 2 * table.entryBytes <= GENERATION_BYTES) newCount *= 2;
+    this.#prepareSlots(0, newCount);
+    const block = this.#arena.allocate(tableOffset(1), this.#owner);
+    this.#arena.u8.copyWithin(block, this.block, this.block + tableOffset(1));
+    const chunks = this.chunks();
+    this.#generations.push({ block, groupCount: this.#word(0, "count"), chunks, slots: table.slots });
+    this.#generationsBytes += slotCount * table.entryBytes;
+    this.#rowsBefore = this.#rows();
+    table.slots = 0;
+    this.#setWord(0, "count", 0);
+    // Code moves the entries of `slots`: the one slot that it sees is empty.
+    this.#setWord(0, "slots", this.#newSlots);
+    this.#setWord(0, "mask", 0);
+  }
+
+  #rows(): number {
+    return this.#arena.u32[(this.block + StateWord.rows) >>> 2] as number;
   }
 
   #prepareSlots(table: number, slotCount: number): void {

@@ -10,8 +10,8 @@ import {
 } from "../../codegen/mod.ts";
 import { CodeInstance } from "../code_instance.ts";
 import type { WorkerContext } from "../worker_context.ts";
-import { AggregateState, type WorkerGroups } from "./aggregate_state.ts";
-import { GroupMemory } from "./group_memory.ts";
+import { AggregateState } from "./aggregate_state.ts";
+import { GroupMemory, type WorkerGroups } from "./group_memory.ts";
 import { type EntryRange, writeGroups } from "./output.ts";
 
 export interface MergeArgument {
@@ -31,10 +31,10 @@ export interface OutputArgument {
   readonly batchRows: number;
 }
 
-/** Called on every worker when the pipelines have ended: what it has, null when it saw no rows. */
-export function closeGroups(worker: WorkerContext, argument: unknown): WorkerGroups | null {
+/** Called on every worker when the pipelines have ended: what it has. */
+export function closeGroups(worker: WorkerContext, argument: unknown): WorkerGroups[] {
   const state = worker.states.get(argument as string);
-  return state instanceof AggregateState ? state.groups() : null;
+  return state instanceof AggregateState ? state.groups() : [];
 }
 
 function stateOf(worker: WorkerContext, name: string, terminal: AggregateTerminal): AggregateState {

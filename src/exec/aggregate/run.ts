@@ -3,12 +3,13 @@ import type { AggregateTerminal } from "../../codegen/mod.ts";
 import type { AggregateNode } from "../../plan/mod.ts";
 import type { Driver } from "../driver.ts";
 import type { BatchList, OpenPipeline } from "../open_pipeline.ts";
-import type { WorkerGroups } from "./aggregate_state.ts";
+import type { WorkerGroups } from "./group_memory.ts";
 import type { EntryRange } from "./output.ts";
 import type { MergeArgument, OutputArgument } from "./phases.ts";
 
-/** Groups that a merge task should have. */
+/** Groups that a merge task should have at least, and entries it should have at most. */
 const PART_GROUPS = 16_384;
+const PART_ENTRIES = 100_000;
 const PART_BITS_MAX = 8;
 const OUTPUT_TASK_ROWS = 65_536;
 
@@ -22,8 +23,7 @@ export async function runAggregate(
   const terminal: AggregateTerminal = { kind: "aggregate", operator, keys, aggregates, schema };
   const state = `aggregate ${operator}`;
   await driver.runInto(inputs, { terminal, state });
-  const closed = (await driver.each("aggregate.close", state)) as readonly (WorkerGroups | null)[];
-  const sources = closed.filter((groups) => groups !== null && groups.groupCount > 0) as WorkerGroups[];
+  const sources = ((await driver.each("aggregate.close", state)) as readonly WorkerGroups[][]).flat();
   const results = await resultOf(driver, { terminal, state, sources });
   const batches = results.flat();
   // The workers' references go with their state.
@@ -52,9 +52,11 @@ async function resultOf(
 }
 
 function partBitsFor(sources: readonly WorkerGroups[]): number {
-  const groups = sources.reduce((sum, { groupCount }) => sum + groupCount, 0);
+  const counts = sources.map(({ groupCount }) => groupCount);
+  const entries = counts.reduce((sum, count) => sum + count, 0);
+  const parts = Math.max(Math.max(...counts) / PART_GROUPS, entries / PART_ENTRIES);
   let bits = 0;
-  while (bits < PART_BITS_MAX && groups / 2 ** bits > PART_GROUPS) bits++;
+  while (bits < PART_BITS_MAX && parts > 2 ** bits) bits++;
   return bits;
 }
 
