@@ -43,14 +43,16 @@ const BYTE_VALUES = 256;
 function hasSmallDomain(scope: RowScope, { expression }: NamedExpression): boolean {
   const { kind } = expression.type;
   if (kind === "bool" || kind === "int8" || kind === "uint8") return true;
-  return expression.kind === "column" && (scope.origin(expression.name)?.index != null || isString(expression.type));
+  if (expression.kind !== "column") return false;
+  return isString(expression.type) || (scope.origin(expression.name)?.index ?? null) !== null;
 }
 
 function keyNumber(scope: RowScope, { expression }: NamedExpression): KeyNumber {
   const origin = expression.kind === "column" ? scope.origin(expression.name) : null;
-  if (origin?.index != null) {
+  const index = origin?.index ?? null;
+  if (origin !== null && index !== null) {
     const domain = { kind: "dictionary", inputColumn: origin.inputColumn } as const;
-    return { domain, isNull: origin.isNull?.() ?? null, number: origin.index(), inDomain: null };
+    return { domain, isNull: origin.isNull?.() ?? null, number: index(), inDomain: null };
   }
   const value = scope.evaluate(expression);
   const { isNull } = value;

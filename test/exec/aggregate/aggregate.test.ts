@@ -215,6 +215,54 @@ describe("rows", () => {
   });
 });
 
+describe("tables", () => {
+  test("that outgrow the cache are set aside and merged", async () => {
+    const of = schema([field("k", int32, false), field("v", int64)]);
+    const [count, groups] = [230_000, 200_000];
+    const rows = Array.from({ length: count }, (_, i) => ({ k: i % groups, v: i % 3 === 0 ? null : BigInt(i) }));
+    const aggregates = [
+      ["sum", "v"],
+      ["count", null],
+    ] as const;
+    for (const workers of [1, 2]) {
+      const result = await runAggregation({ schema: of, rows, keys: ["k"], aggregates, workers });
+      expect(result.length).toBe(groups);
+      const wrong = result.filter(({ k, sum_v, count_rows }) => {
+        const values = [k as number, (k as number) + groups].filter((i) => i < count);
+        const present = values.filter((i) => i % 3 !== 0);
+        const sum = present.length === 0 ? null : present.reduce((a, i) => a + BigInt(i), 0n);
+        return sum_v !== sum || count_rows !== BigInt(values.length);
+      });
+      expect(wrong).toEqual([]);
+    }
+  });
+
+  test("that grow while an array of key combinations points into them stay right", async () => {
+    const of = schema([field("k", dictionary(utf8)), field("b", bool), field("v", int64)]);
+    const random = randomSource(SEED);
+    const rows = Array.from({ length: 20_000 }, (_, i) => ({
+      k: random.chance(0.05) ? null : `word ${random.below(3_000)}`,
+      b: random.chance(0.5),
+      v: BigInt(i),
+    }));
+    const aggregates = [
+      ["sum", "v"],
+      ["count", null],
+    ] as const;
+    for (const batchRows of [20_000, 5_000]) {
+      await expectLikeReference({
+        schema: of,
+        rows,
+        keys: ["k", "b"],
+        aggregates,
+        workers: 2,
+        batchRows,
+        morselRows: 700,
+      });
+    }
+  });
+});
+
 describe("groups", () => {
   test("-0 and 0 are one, all NaN are one", async () => {
     const of = schema([field("k", float64)]);

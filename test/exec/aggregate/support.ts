@@ -96,12 +96,16 @@ export async function runAggregation(test: AggregateCase): Promise<ResultRow[]> 
   for (let start = 0; start < test.rows.length; start += batchRows) {
     batches.push(batchFromRows(memory, test.schema, test.rows.slice(start, start + batchRows), 0));
   }
-  try {
-    return await runOver(test, { memory, batches, batchRows, morselRows });
-  } finally {
+  const free = () => {
     for (const batch of batches) releaseBatch(memory, batch);
     if (memory.bytesInUse() !== before) throw new Error(`${memory.bytesInUse() - before} bytes are left`);
-  }
+  };
+  const rows = await runOver(test, { memory, batches, batchRows, morselRows }).catch((error: unknown) => {
+    free();
+    throw error;
+  });
+  free();
+  return rows;
 }
 
 async function runOver(

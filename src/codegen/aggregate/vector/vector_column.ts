@@ -10,7 +10,7 @@ interface PairLoad {
   readonly load: (address: Local<"i32">, offset: number) => Expr<"v128">;
 }
 
-const ZERO = v128.const(new Array(16).fill(0));
+const ZERO = v128.const(Array.from({ length: 16 }, () => 0));
 
 const LOADS: Partial<Record<DataType["kind"], PairLoad>> = {
   int8: { form: "i64", bytes: 1, load: (at, offset) => widenBytes(v128.load16_lane(at, ZERO, 0, offset)) },
@@ -58,7 +58,7 @@ export function vectorColumn(column: InputColumn, inputColumn: number): VectorCo
 
 /** Lanes all ones where the pair's validity bit is clear. */
 function nullMask(pair: Pair, inputColumn: number): Expr<"v128"> {
-  const bits = new Array<number>(16).fill(0);
+  const bits = Array.from({ length: 16 }, () => 0);
   bits[0] = 1 << (2 * pair.index);
   bits[8] = 2 << (2 * pair.index);
   return i64x2.eq(v128.and(pair.validity(inputColumn), v128.const(bits)), ZERO);

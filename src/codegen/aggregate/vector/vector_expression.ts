@@ -197,7 +197,7 @@ function nullTest(fn: "isNull" | "isNotNull", args: readonly VectorCode[]): Vect
   return {
     form: "mask",
     emit(pair) {
-      const isNull = arg.emit(pair).isNull ?? v128.const(new Array(16).fill(0));
+      const isNull = arg.emit(pair).isNull ?? v128.const(Array.from({ length: 16 }, () => 0));
       return { value: fn === "isNull" ? isNull : v128.not(isNull), isNull: null };
     },
   };

@@ -17,7 +17,7 @@ export interface VectorSink {
   close(code: EntryCode): void;
 }
 
-const ONES = v128.const(new Array(16).fill(0xff));
+const ONES = v128.const(Array.from({ length: 16 }, () => 0xff));
 
 /** Rows of `pair` that are selected and not null. */
 function present(value: VectorValue | null, selected: Expr<"v128"> | null): Expr<"v128"> | null {
