@@ -9,6 +9,7 @@ export class BadRows {
   private readonly disk: Disk;
   private file: WriteHandle | null = null;
   private temporary = "";
+  private directories: readonly string[] = [];
 
   constructor(policy: BadRowPolicy, disk: Disk) {
     this.policy = policy;
@@ -32,6 +33,7 @@ export class BadRows {
       () => {
         if (this.file === null) {
           this.temporary = this.disk.temporaryName(path);
+          this.directories = this.disk.makeParents(path);
           this.file = this.disk.openWrite(this.temporary);
         }
         this.file.append(line);
@@ -59,5 +61,6 @@ export class BadRows {
     this.file.close();
     this.file = null;
     this.disk.remove(this.temporary);
+    for (const directory of [...this.directories].reverse()) this.disk.removeEmptyDirectory(directory);
   }
 }

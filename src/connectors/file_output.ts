@@ -17,8 +17,8 @@ export interface FileEncoder {
 const WRITE_BYTES = 1 << 18;
 
 /**
- * One file, written under a temporary name beside the final one and renamed by `commit`. Nothing stays of it after
- * `abort`, or after a failed write.
+ * One file, written under a temporary name beside the final one and renamed by `commit`; directories above it that are
+ * missing are made. Nothing stays of it after `abort`, or after a failed write.
  */
 export class FileSinkWriter implements SinkWriter {
   private state: "open" | "prepared" | "committed" | "aborted" = "open";
@@ -27,6 +27,8 @@ export class FileSinkWriter implements SinkWriter {
   private readonly tools: Tools;
   private readonly encoder: FileEncoder;
   private handle: WriteHandle | null;
+  /** Made for this file, outermost first; they go when it does. */
+  private directories: readonly string[] = [];
   private pending: Uint8Array[] = [];
   private pendingBytes = 0;
 
@@ -37,7 +39,8 @@ export class FileSinkWriter implements SinkWriter {
     if (tools.disk.stat(path)?.kind === "directory") {
       throw new ConnectorError("io", `Cannot write ${path}: it is a directory; give the name of a file.`);
     }
-    this.handle = this.attempt(() => tools.disk.openWrite(this.temporary));
+    this.handle = null;
+    this.handle = this.attempt(() => this.create());
     try {
       this.encoder = makeEncoder();
     } catch (cause) {
@@ -79,6 +82,11 @@ export class FileSinkWriter implements SinkWriter {
     this.removeFile();
   }
 
+  private create(): WriteHandle {
+    this.directories = this.tools.disk.makeParents(this.path);
+    return this.tools.disk.openWrite(this.temporary);
+  }
+
   private append(pieces: readonly Uint8Array[]): void {
     for (const piece of pieces) {
       this.pending.push(piece);
@@ -114,6 +122,7 @@ export class FileSinkWriter implements SinkWriter {
     } catch {
       // The failure that led here is the one to report.
     }
+    for (const directory of [...this.directories].reverse()) this.tools.disk.removeEmptyDirectory(directory);
   }
 }
 

@@ -42,6 +42,10 @@ export interface Disk {
   remove(path: string): void;
   /** With parents; nothing happens when it exists. */
   makeDirectory(path: string): void;
+  /** Makes the directories above `path` that are missing; gives those it made, outermost first. */
+  makeParents(path: string): readonly string[];
+  /** Removes a directory that is empty; nothing happens when it is not, or is not there. */
+  removeEmptyDirectory(path: string): void;
   /** A name beside `path` that no other process uses: hidden, ending in `.tmp`. */
   temporaryName(path: string): string;
 }

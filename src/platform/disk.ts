@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Disk, DiskEntry, EntryKind, ReadHandle, WriteHandle } from "../kernel/mod.ts";
+import { makeParents, removeEmptyDirectory } from "./directories.ts";
 
 const READ_BYTES_MAX = 1 << 30;
 
@@ -26,6 +27,8 @@ export function nodeDisk(): Disk {
     rename: (from, to) => renameSync(from, to),
     remove: (path) => rmSync(path, { recursive: true, force: true }),
     makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
+    makeParents,
+    removeEmptyDirectory,
     temporaryName: (path) => join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`),
   };
 }

@@ -10,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { makeParents, removeEmptyDirectory } from "./directories.ts";
 
 /** A file that appears only when it is whole: written beside its place and renamed on commit. */
 export interface OutputFile {
@@ -21,10 +22,14 @@ export interface OutputFile {
   abort(): void;
 }
 
-/** @throws the operating system's error (`code` such as EACCES) when nothing can be written there */
+/**
+ * Missing directories above it are made; `abort` removes those again that hold nothing else.
+ * @throws the operating system's error (`code` such as EACCES) when nothing can be written there
+ */
 export function openOutputFile(path: string): OutputFile {
   const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`);
-  const file = openSync(temporary, "wx");
+  const directories = makeParents(path);
+  const file = openIn(directories, temporary);
   let isOpen = true;
   let bytes = 0;
   const abort = () => {
@@ -32,6 +37,7 @@ export function openOutputFile(path: string): OutputFile {
     isOpen = false;
     closeSync(file);
     rmSync(temporary, { force: true });
+    removeAll(directories);
     process.off("exit", abort);
   };
   process.once("exit", abort);
@@ -53,6 +59,20 @@ export function openOutputFile(path: string): OutputFile {
     },
     abort,
   };
+}
+
+function openIn(directories: readonly string[], path: string): number {
+  try {
+    return openSync(path, "wx");
+  } catch (cause) {
+    removeAll(directories);
+    throw cause;
+  }
+}
+
+/** What is empty of directories that lie in each other, outermost first. */
+function removeAll(directories: readonly string[]): void {
+  for (const directory of [...directories].reverse()) removeEmptyDirectory(directory);
 }
 
 /** Size of a file; null when there is none. */

@@ -262,12 +262,29 @@ describe("every file sink", () => {
       expect(readdirSync(place)).toEqual(["out"]);
     });
 
-    it(`(${connector}) says so when it cannot write`, () => {
-      const path = join(directory, "no", "such", "directory", "out");
-      const options = optionsOf(path);
-      const open = () => sinkOf(spec(connector, options)).open(spec(connector, options), FLAT, { ...tools, arena });
-      expect(open).toThrow(/Cannot write .*no\/such\/directory\/out: .*ENOENT/);
-      expect(existsSync(path)).toBe(false);
+    it(`(${connector}) makes missing directories, and an abort removes those that are empty`, () => {
+      const place = mkdtempSync(join(directory, "parents-"));
+      const path = join(place, "a", "b", "out");
+      const open = () =>
+        sinkOf(spec(connector, optionsOf(path))).open(spec(connector, optionsOf(path)), FLAT, { ...tools, arena });
+      void open().abort(1);
+      expect(readdirSync(place)).toEqual([]);
+      const writer = open();
+      writeFileSync(join(place, "a", "other"), "");
+      void writer.abort(1);
+      expect(readdirSync(place, { recursive: true }).sort()).toEqual(["a", "a/other"]);
+      void open().commit(1);
+      expect(existsSync(path)).toBe(true);
+    });
+
+    it(`(${connector}) says so when it cannot write, and leaves no directory`, () => {
+      const place = mkdtempSync(join(directory, "fails-"));
+      writeFileSync(join(place, "file"), "");
+      const open = (path: string) =>
+        sinkOf(spec(connector, optionsOf(path))).open(spec(connector, optionsOf(path)), FLAT, { ...tools, arena });
+      expect(() => open(join(place, "file", "out"))).toThrow(/Cannot write .*file\/out: .*(ENOTDIR|EEXIST)/);
+      expect(() => open(join(place, "new", "x".repeat(250)))).toThrow(/Cannot write .*: .*ENAMETOOLONG/);
+      expect(readdirSync(place)).toEqual(["file"]);
     });
   }
 

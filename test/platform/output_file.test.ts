@@ -40,6 +40,23 @@ test("a process that exits in the middle leaves nothing", () => {
   expect(readdirSync(directory)).toEqual([]);
 });
 
-test("a directory that is not there is the system's error", () => {
-  expect(() => openOutputFile("/nowhere/at/all.csv")).toThrow("ENOENT");
+test("directories above it are made, and an abort removes those it made while they are empty", async () => {
+  const directory = directoryWith({});
+  const path = join(directory, "a", "b", "out.csv");
+  const first = openOutputFile(path);
+  const second = openOutputFile(join(directory, "a", "other.csv"));
+  first.abort();
+  expect(readdirSync(join(directory, "a"))).toHaveLength(1);
+  second.abort();
+  const kept = openOutputFile(path);
+  await kept.write("rows");
+  kept.commit();
+  expect(readFileSync(path, "utf8")).toBe("rows");
+});
+
+test("a file where a directory should be is the system's error, and no directory stays", () => {
+  const directory = directoryWith({ file: "" });
+  expect(() => openOutputFile(join(directory, "file", "out.csv"))).toThrow(/ENOTDIR|EEXIST/);
+  expect(() => openOutputFile(join(directory, "new", `${"x".repeat(250)}.csv`))).toThrow("ENAMETOOLONG");
+  expect(readdirSync(directory)).toEqual(["file"]);
 });
