@@ -75,9 +75,11 @@ export function generatePipeline(spec: PipelineSpec, columns: readonly InputColu
   const scope = new RowScope({ program, f, row, compile: compileExpression, operator: 0 }, bindings);
   const steps = spec.steps.map(stepCode);
   const terminal = terminalCode(spec.terminal, emitted);
-  for (const part of [...steps, terminal]) part.prologue?.(scope);
+  const input = { steps: spec.steps, columns };
+  for (const step of steps) step.prologue?.(scope, input);
+  terminal.prologue?.(scope);
   f.set(row, f.params.start);
-  terminal.blocks?.(scope, { steps: spec.steps, columns });
+  terminal.blocks?.(scope, input);
   rowLoop(scope, { steps, terminal });
   terminal.epilogue?.(scope);
   return {

@@ -20,10 +20,13 @@ export function rowLoop(scope: RowScope, parts: Parts): void {
   const first = parts.steps.findIndex((step) => step.lookahead !== undefined);
   const lookahead = parts.steps[first]?.lookahead;
   if (lookahead !== undefined) return blockLoop(scope, parts, { first, lookahead });
+  const skip = () => parts.steps[0]?.skip?.(scope);
+  skip();
   f.while(i32.lt_u(row, f.params.end), () => {
     parts.terminal.beforeRow?.(scope);
     oneRow(scope, () => runSteps(scope, parts.steps, (last) => parts.terminal.row(last)));
     f.set(row, i32.add(row, 1));
+    skip();
   });
 }
 

@@ -11,8 +11,10 @@ import type { Value } from "./value.ts";
  */
 export interface StepCode {
   /** Code before the row loop. */
-  prologue?(scope: RowScope): void;
+  prologue?(scope: RowScope, input: BlockInput): void;
   row(scope: RowScope, next: (scope: RowScope) => void): void;
+  /** Code that moves `row` past rows that would not pass, but not past the end. Called for a pipeline's first step. */
+  skip?(scope: RowScope): void;
   /** Code for a row that `row` let pass before, when it comes a second time. */
   again?(scope: RowScope, next: (scope: RowScope) => void): void;
   /** Set where rows are to wait for each other before this step: see `row_loop.ts`. */

@@ -9,8 +9,9 @@ import { invariant } from "../../kernel/mod.ts";
 import type { OperatorId, SortKey } from "../../plan/mod.ts";
 import { i32, i64, type Local, select } from "../../wasm/mod.ts";
 import type { RowScope } from "../scope.ts";
-import type { StepCode } from "../steps.ts";
+import type { BlockInput, StepCode } from "../steps.ts";
 import type { Value } from "../value.ts";
+import { skipBound, skipCode, skipTarget } from "./skip.ts";
 import { hasMore, wordCode } from "./word_code.ts";
 import { type KeyShape, planWords, type Word } from "./words.ts";
 
@@ -46,10 +47,13 @@ export function thresholdCode(step: ThresholdStep): StepCode {
   const shapes = thresholdShapes(step.keys);
   const words = planWords(shapes);
   let bound: Bound | null = null;
+  let skipping: (() => void) | null = null;
   return {
-    prologue(scope) {
+    prologue(scope, input) {
       bound = loadBound(scope, step, words.length);
+      skipping = skipper(scope, step, { input, bound, shapes, words });
     },
+    skip: () => skipping?.(),
     row(scope, next) {
       invariant(bound !== null, "a threshold without its bound");
       const row: ThresholdRow = { scope, bound, shapes, words, value: valuesOf(scope.within(step.operator), step) };
@@ -64,6 +68,27 @@ export function thresholdCode(step: ThresholdStep): StepCode {
       });
     },
   };
+}
+
+/** What skips rows by the first key, if it can. */
+function skipper(
+  scope: RowScope,
+  step: ThresholdStep,
+  from: {
+    readonly input: BlockInput;
+    readonly bound: Bound;
+    readonly shapes: readonly KeyShape[];
+    readonly words: readonly Word[];
+  },
+): (() => void) | null {
+  const key = step.keys[0]?.expression;
+  const target = from.input.steps[0] === step ? skipTarget(key?.kind === "column" ? key.name : null, from.input) : null;
+  const [shape] = from.shapes;
+  const [plan] = from.words;
+  const [word] = from.bound.words;
+  if (target === null || shape === undefined || plan === undefined || word === undefined) return null;
+  const bound = skipBound(scope, target, { word, open: from.bound.open, plan, shape });
+  return bound === null ? null : () => skipCode(scope, target, { bound, descending: shape.descending });
 }
 
 interface Bound {

@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { Arena, field, float64, int64, list, releaseBatch, schema, utf8 } from "../../../src/arrow/mod.ts";
+import {
+  type Address,
+  Arena,
+  field,
+  float64,
+  int64,
+  list,
+  releaseBatch,
+  schema,
+  utf8,
+} from "../../../src/arrow/mod.ts";
 import { SeededRandom } from "../../codegen/random.ts";
 import { batchesOf, runPlan, scanOf, sortKey, sortOf, type TestRow } from "./support.ts";
 
@@ -11,14 +21,25 @@ function rowsFor(count: number): TestRow[] {
 
 const KEY = sortKey(OF, { column: "x", descending: false, nullsFirst: false });
 
+/** More than a block of one byte takes. */
+const BLOCK_BYTES_MIN = 256;
+
+/** An arena with the rows in which so many bytes are free. */
+function crowdedArena(rows: readonly TestRow[], spareBytes: number) {
+  const arena = Arena.create({ limitBytes: 2 ** 26 });
+  const batches = batchesOf(arena, OF, { rows, random: new SeededRandom(5), rowsMax: 20_000 });
+  const fillers: Address[] = [];
+  for (let left = Infinity; left > 0; ) {
+    left = arena.limitBytes - arena.bytesInUse() - spareBytes - BLOCK_BYTES_MIN;
+    if (left > 0) fillers.push(arena.allocate(Math.min(left, 1 << 16), 0));
+  }
+  return { arena, batches, fillers };
+}
+
 describe("a sort that cannot finish", () => {
   test("names its operator when memory is short, at whatever allocation, and frees everything", async () => {
-    for (const spareBytes of [1_000, 100_000, 500_000, 1_000_000, 1_500_000, 2_000_000]) {
-      const big = Arena.create({ limitBytes: 2 ** 28 });
-      const probe = batchesOf(big, OF, { rows: rowsFor(50_000), random: new SeededRandom(5), rowsMax: 20_000 });
-      const arena = Arena.create({ limitBytes: big.bytesInUse() + spareBytes });
-      expect(probe.length).toBeGreaterThan(0);
-      const batches = batchesOf(arena, OF, { rows: rowsFor(50_000), random: new SeededRandom(5), rowsMax: 20_000 });
+    for (const spareBytes of [150_000, 300_000, 500_000, 1_000_000, 1_500_000]) {
+      const { arena, batches } = crowdedArena(rowsFor(50_000), spareBytes);
       const before = arena.bytesInUse();
       const node = sortOf(scanOf(OF), { keys: [KEY] });
       const run = runPlan(arena, node, { batches, workers: 2, batchRows: 8_192 });
@@ -50,17 +71,14 @@ describe("a sort that cannot finish", () => {
   });
 
   test("keeps only what a limit needs: the input does not fit a second time", async () => {
-    const big = Arena.create({ limitBytes: 2 ** 28 });
-    const rows = rowsFor(100_000);
-    batchesOf(big, OF, { rows, random: new SeededRandom(5), rowsMax: 20_000 });
-    const arena = Arena.create({ limitBytes: big.bytesInUse() + 1_500_000 });
-    const batches = batchesOf(arena, OF, { rows, random: new SeededRandom(5), rowsMax: 20_000 });
+    const { arena, batches, fillers } = crowdedArena(rowsFor(100_000), 1_200_000);
     const x = { kind: "column", name: "x", type: float64, nullable: true } as const;
     const negated = { kind: "call", fn: "negate", args: [x], type: float64, nullable: true } as const;
     const node = sortOf(scanOf(OF), { keys: [{ ...KEY, expression: negated }], limit: 10 });
     const got = await runPlan(arena, node, { batches, workers: 2, batchRows: 4_096, morselRows: 4_096 });
     expect(got.map((row) => row["x"])).toEqual(Array.from({ length: 10 }, () => 1012));
     for (const batch of batches) releaseBatch(arena, batch);
+    for (const filler of fillers) arena.release(filler);
     expect(arena.bytesInUse()).toBe(0);
   });
 });
