@@ -12,3 +12,9 @@ export function sendConsoleToStderr(): void {
   };
   Object.assign(console, { log, info: log, debug: log, warn: log, error: log });
 }
+
+/** Drops what is logged in this thread. */
+export function muteConsole(): void {
+  const log = (): void => {};
+  Object.assign(console, { log, info: log, debug: log, warn: log, error: log });
+}

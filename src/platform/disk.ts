@@ -24,12 +24,19 @@ export function nodeDisk(): Disk {
     list: (path) => readdirSync(path).sort(byCodeUnit),
     openRead,
     openWrite,
-    rename: (from, to) => renameSync(from, to),
-    remove: (path) => rmSync(path, { recursive: true, force: true }),
+    rename(from, to) {
+      renameSync(from, to);
+      unfinished.delete(from);
+    },
+    remove(path) {
+      rmSync(path, { recursive: true, force: true });
+      unfinished.delete(path);
+    },
     makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
     makeParents,
     removeEmptyDirectory,
-    temporaryName: (path) => join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`),
+    temporaryName: (path) =>
+      removedAtExit(join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`)),
   };
 }
 
@@ -73,6 +80,29 @@ function openRead(path: string): ReadHandle {
       open = false;
     },
   };
+}
+
+/** Temporary files: a process that ends at once, as by a second Ctrl-C, takes them along. */
+const unfinished = new Set<string>();
+let hasExitHandler = false;
+
+function removedAtExit(path: string): string {
+  unfinished.add(path);
+  if (!hasExitHandler) {
+    hasExitHandler = true;
+    process.once("exit", () => {
+      for (const each of unfinished) removeQuietly(each);
+    });
+  }
+  return path;
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It never came to be, as below a path that is no directory.
+  }
 }
 
 function openWrite(path: string): WriteHandle {

@@ -2,7 +2,7 @@
 import { Arena } from "../arrow/mod.ts";
 import { ControlBlock, carryOut, type WorkerContext } from "../exec/mod.ts";
 import { nodeCompression } from "./compression.ts";
-import { sendConsoleToStderr } from "./console.ts";
+import { muteConsole, sendConsoleToStderr } from "./console.ts";
 import { nodeDisk } from "./disk.ts";
 import { serializeError } from "./error_transfer.ts";
 import { garbageCollector } from "./garbage.ts";
@@ -13,7 +13,6 @@ import type { FromWorker, ToWorker, WorkerSetup } from "./worker_messages.ts";
 const port = workerPort();
 const setup = port.data as WorkerSetup;
 const arena = Arena.attach(setup.memory);
-if (setup.bundleUrl !== null) sendConsoleToStderr();
 let currentRequest = 0;
 let functions: WorkerContext["userFunctions"] | null = null;
 
@@ -22,8 +21,16 @@ function post(message: FromWorker): void {
 }
 
 async function context(): Promise<WorkerContext> {
-  functions ??= setup.bundleUrl === null ? new Map() : await userFunctionsOfBundle(setup.bundleUrl);
+  functions ??= setup.bundleUrl === null ? new Map() : await loadFunctions(setup.bundleUrl);
   return { ...base, userFunctions: functions };
+}
+
+/** What the job logs while it is built was said by the main thread already. */
+async function loadFunctions(bundleUrl: string): Promise<WorkerContext["userFunctions"]> {
+  muteConsole();
+  const loaded = await userFunctionsOfBundle(bundleUrl);
+  sendConsoleToStderr();
+  return loaded;
 }
 
 const base: Omit<WorkerContext, "userFunctions"> = {
