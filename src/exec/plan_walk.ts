@@ -99,10 +99,10 @@ export class PlanWalk {
       const table = String(node.source.options["table"]);
       const batches = driver.options.tables.get(table);
       invariant(batches !== undefined, `there is no table ${table} in memory`);
-      return this.#openBatches(
-        { batches: batches.map((batch) => selectColumns(batch, columns)), release: () => {} },
-        node,
-      );
+      const selected = batches.map((batch) => selectColumns(batch, columns));
+      // One schema object for all: it is posted to the workers once.
+      const schema = selected[0]?.schema ?? node.schema;
+      return this.#openBatches({ batches: selected.map((batch) => ({ ...batch, schema })), release: () => {} }, node);
     }
     const request: SourceRequest = { columns, predicate: node.predicate, rowLimit: node.rowLimit };
     const source = async () => {
