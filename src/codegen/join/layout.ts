@@ -2,7 +2,7 @@
  * An entry: one row of the build side.
  *
  *   0       address of the next entry of the chain, 0 at its end
- *   hash    4 bytes, where comparing keys is more work than comparing hashes
+ *   hash    4 bytes, when there are keys
  *   keys    in key form (see aggregate/key_field.ts), without null flags: null keys never match
  *   columns as they are; a column that is a key is stored once
  *   status  1 byte, when matches are tracked
@@ -32,7 +32,7 @@ export const NEXT_OFFSET = 0;
 export function entryLayout(shape: BuildShape): EntryLayout {
   const packing = new Packing();
   packing.take(4);
-  const hashOffset = storesHash(shape) ? packing.take(4) : null;
+  const hashOffset = shape.keys.length > 0 ? packing.take(4) : null;
   const keys = shape.keys.map(({ type }) => keyField(packing, { type, nullable: false }));
   const columns = new Map<string, EntryColumn>();
   for (const { name, type, nullable } of shape.columns) {
@@ -47,8 +47,8 @@ export function entryLayout(shape: BuildShape): EntryLayout {
   return { keys, hashOffset, columns, statusOffset, entryBytes: packing.bytes };
 }
 
-/** A single number is compared as quickly as its hash. */
-function storesHash(shape: BuildShape): boolean {
+/** Whether comparing keys is more work than comparing hashes. */
+export function comparesHashes(shape: BuildShape): boolean {
   const [key, second] = shape.keys;
   if (key === undefined) return false;
   if (second !== undefined) return true;

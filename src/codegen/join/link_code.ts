@@ -8,7 +8,6 @@ import { type Expr, i32, i64, type Local, select } from "../../wasm/mod.ts";
 import { finishModule, type KeyParts, loadKeyParts, openModule } from "../aggregate/mod.ts";
 import type { GeneratedPipeline } from "../pipeline.ts";
 import type { RowScope } from "../scope.ts";
-import { hashKeys } from "./entry.ts";
 import { type EntryLayout, entryLayout, NEXT_OFFSET } from "./layout.ts";
 import { type BuildShape, type Placement, Status, tableWords } from "./shape.ts";
 
@@ -75,13 +74,13 @@ function slotOfEntry(scope: RowScope, linked: Linked): Expr<"i32"> {
   const { f } = scope;
   const { entry, layout, placement, directory } = linked;
   const slot = f.local("i32", "slot");
-  const keys = () => layout.keys.map((field) => loadKeyParts(scope, entry, field));
   const index = f.local("i32", "index");
-  if (placement.kind === "hash" && layout.hashOffset !== null) {
+  if (placement.kind === "hash") {
+    invariant(layout.hashOffset !== null, "entries with keys have a hash");
     f.set(index, i32.shr_u(i32.load(entry, layout.hashOffset), placement.shift));
-  } else if (placement.kind === "hash") f.set(index, i32.shr_u(hashKeys(scope, keys()), placement.shift));
-  else if (placement.kind === "dense") {
-    denseIndex(scope, { key: keys()[0], placement, index });
+  } else if (placement.kind === "dense") {
+    const [key] = layout.keys.map((field) => loadKeyParts(scope, entry, field));
+    denseIndex(scope, { key, placement, index });
     f.if(i32.ge_u(index, placement.slotCount), () => f.set(index, 0));
   }
   f.set(slot, slotAt(directory, index));

@@ -1,68 +1,35 @@
 /** One step of the probe side's pipeline: for a row, walks the chain of entries that may match. */
 import { invariant, unreachable } from "../../kernel/mod.ts";
-import type { OperatorId, TypedExpression } from "../../plan/mod.ts";
 import { type Expr, i32, type Label, type Local } from "../../wasm/mod.ts";
 import { keyEquals } from "../aggregate/mod.ts";
 import { Header } from "../context.ts";
 import type { Binding, RowScope } from "../scope.ts";
 import { isTrue, type StepCode } from "../steps.ts";
 import { entryBindings, evaluateKeys, hashKeys, type RowKeys } from "./entry.ts";
-import { type EntryLayout, entryLayout, NEXT_OFFSET } from "./layout.ts";
-import { denseIndex, slotAt } from "./link_code.ts";
-import { type BuildShape, type Placement, Status, type TableAddresses, tableWords } from "./shape.ts";
-
-/** What comes out for a row of the probe side. */
-export type ProbeOutput =
-  /** One row for each match. */
-  | "matches"
-  /** The same, and one with nulls when there is none. */
-  | "matchesOrNull"
-  /** The row itself when there is a match, or when there is none. */
-  | "exists"
-  | "absent"
-  /** Nothing: matches are only noted in the entries. */
-  | "nothing";
-
-export interface ProbeStep {
-  readonly kind: "probe";
-  readonly operator: OperatorId;
-  readonly shape: BuildShape;
-  readonly placement: Placement;
-  /** Not part of the code, which finds them in its context block: code serves many runs of a job. */
-  readonly addresses: TableAddresses;
-  /** Over the probe side's columns, of the types of the shape's keys. */
-  readonly keys: readonly TypedExpression[];
-  /** Over both sides' columns; part of the match. */
-  readonly residual: TypedExpression | null;
-  readonly output: ProbeOutput;
-}
+import { comparesHashes, type EntryLayout, entryLayout, NEXT_OFFSET } from "./layout.ts";
+import { ProbeLookahead } from "./lookahead.ts";
+import { findFirst, loadAddresses, type ProbeStep, type TableLocals } from "./probe.ts";
+import { Status } from "./shape.ts";
 
 export function probeCode(step: ProbeStep): StepCode {
   let table: TableLocals | null = null;
+  const lookahead = step.isFar ? new ProbeLookahead(step, () => tableOf(table)) : null;
   return {
     prologue(scope) {
       table = loadAddresses(scope, step);
     },
     row(scope, next) {
-      invariant(table !== null, "rows without prologue");
-      new Probe(step, scope.within(step.operator), table).emit(next);
+      // Only the first step of a pipeline that looks ahead may do so.
+      const gathered = lookahead?.isOpen ? lookahead : null;
+      new Probe({ step, scope: scope.within(step.operator), table: tableOf(table), lookahead: gathered }).emit(next);
     },
+    ...(lookahead === null ? {} : { lookahead }),
   };
 }
 
-interface TableLocals {
-  readonly directory: Local<"i32">;
-  readonly nullEntry: Local<"i32"> | null;
-}
-
-function loadAddresses(scope: RowScope, step: ProbeStep): TableLocals {
-  const words = tableWords(step.operator);
-  const load = (name: string) => {
-    const local = scope.f.local("i32", "table");
-    scope.f.set(local, scope.contextWord(name));
-    return local;
-  };
-  return { directory: load(words.directory), nullEntry: step.shape.hasNullEntry ? load(words.nullEntry) : null };
+function tableOf(table: TableLocals | null): TableLocals {
+  invariant(table !== null, "rows without prologue");
+  return table;
 }
 
 /** The code for one row. `next` is emitted once, so that code does not double with each join of a pipeline. */
@@ -74,16 +41,24 @@ class Probe {
   readonly #entry: Local<"i32">;
   readonly #keys: RowKeys;
   readonly #hash: Local<"i32"> | null;
+  readonly #lookahead: ProbeLookahead | null;
 
-  constructor(step: ProbeStep, scope: RowScope, table: TableLocals) {
+  constructor(of: {
+    readonly step: ProbeStep;
+    readonly scope: RowScope;
+    readonly table: TableLocals;
+    readonly lookahead: ProbeLookahead | null;
+  }) {
+    const { step, scope } = of;
     this.#step = step;
-    this.#table = table;
+    this.#table = of.table;
     this.#scope = scope;
+    this.#lookahead = of.lookahead;
     this.#layout = entryLayout(step.shape);
     this.#entry = scope.f.local("i32", "match");
     this.#keys = evaluateKeys(scope, step.keys);
-    const hashed = step.placement.kind === "hash";
-    this.#hash = hashed ? hashKeys(scope, this.#keys.parts) : null;
+    if (of.lookahead !== null) this.#hash = comparesHashes(step.shape) ? of.lookahead.hash(scope) : null;
+    else this.#hash = step.placement.kind === "hash" ? hashKeys(scope, this.#keys.parts) : null;
   }
 
   emit(next: (scope: RowScope) => void): void {
@@ -195,34 +170,10 @@ class Probe {
 
   /** Sets the entry to the first of the chain; 0 where there is none. */
   #findFirst(): void {
-    const { f } = this.#scope;
-    const { placement } = this.#step;
-    const { directory } = this.#table;
-    const { anyNull } = this.#keys;
-    const load = () => {
-      const index = f.local("i32", "slotIndex");
-      switch (placement.kind) {
-        case "all":
-          f.set(this.#entry, i32.load(directory));
-          return;
-        case "hash":
-          invariant(this.#hash !== null, "a hash table needs a hash");
-          f.set(index, i32.shr_u(this.#hash, placement.shift));
-          f.set(this.#entry, i32.load(slotAt(directory, index)));
-          return;
-        case "dense":
-          denseIndex(this.#scope, { key: this.#keys.parts[0], placement, index });
-          f.set(this.#entry, 0);
-          f.if(i32.lt_u(index, placement.slotCount), () => f.set(this.#entry, i32.load(slotAt(directory, index))));
-          return;
-        default:
-          unreachable(placement);
-      }
-    };
-    if (anyNull === null) load();
+    if (this.#lookahead !== null) this.#scope.f.set(this.#entry, this.#lookahead.entry(this.#scope));
     else {
-      f.set(this.#entry, 0);
-      f.if(i32.eqz(anyNull), load);
+      const row = { keys: this.#keys, hash: this.#hash, entry: this.#entry };
+      findFirst(this.#scope, { placement: this.#step.placement, table: this.#table, row });
     }
   }
 
@@ -244,7 +195,8 @@ class Probe {
   #unequal(): Expr<"i32"> | null {
     const { f } = this.#scope;
     if (this.#step.placement.kind !== "hash") return null;
-    const { keys, hashOffset } = this.#layout;
+    const { keys } = this.#layout;
+    const hashOffset = comparesHashes(this.#step.shape) ? this.#layout.hashOffset : null;
     const tests = keys.map((field, index) => {
       const part = this.#keys.parts[index];
       invariant(part !== undefined, "both sides have as many keys");

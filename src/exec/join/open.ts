@@ -54,6 +54,7 @@ export async function openJoin(
     operator: node.id,
     shape,
     ...built.target,
+    isFar: built.isFar,
     keys: node.keys.map((key) => (buildSide === "left" ? key.right : key.left)),
     residual: node.residual,
     output: method.output,

@@ -15,8 +15,12 @@ const HASH_SLOTS_MAX_LOG2 = 28;
 /** Entries that a task of linking or of reading the rest should have. */
 const TASK_ENTRIES = 65_536;
 
+/** Tables above this are outside the caches that a core has for itself. */
+const FAR_BYTES = 1 << 18;
+
 export interface BuiltTable {
   readonly target: LinkTarget;
+  readonly isFar: boolean;
   readonly chunks: readonly EntryChunk[];
   /** Frees all of it; idempotent. */
   readonly release: () => void;
@@ -54,7 +58,8 @@ export async function buildTable(
   const argument: LinkArgument = { terminal, state, target, tasks };
   await driver.phase("join.link", argument, tasks.length);
   await driver.each("dropState", state);
-  return { target, chunks, release };
+  const bytes = 4 * slotCountOf(placement) + entryCount(chunks) * entryLayout(shape).entryBytes;
+  return { target, isFar: placement.kind !== "all" && bytes > FAR_BYTES, chunks, release };
 }
 
 function placementOf(shape: BuildShape, parts: readonly BuiltPart[]): Placement {
