@@ -23,7 +23,6 @@ export function rowLoop(scope: RowScope, parts: Parts): void {
   const skip = () => parts.steps[0]?.skip?.(scope);
   skip();
   f.while(i32.lt_u(row, f.params.end), () => {
-    parts.terminal.beforeRow?.(scope);
     oneRow(scope, () => runSteps(scope, parts.steps, (last) => parts.terminal.row(last)));
     f.set(row, i32.add(row, 1));
     skip();
@@ -45,7 +44,6 @@ function blockLoop(scope: RowScope, parts: Parts, at: { readonly first: number; 
       f.set(row, i32.add(row, 1));
     });
     lookahead.each(scope, () => {
-      parts.terminal.beforeRow?.(scope);
       oneRow(scope, () => runSteps(scope, passed, (last) => parts.terminal.row(last)));
     });
     f.set(row, blockEnd);

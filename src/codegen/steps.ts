@@ -43,8 +43,6 @@ export interface TerminalCode {
   prologue?(scope: RowScope): void;
   /** Code for the whole pipeline over as many rows as it can take at a time; it moves `row` behind them. */
   blocks?(scope: RowScope, input: BlockInput): void;
-  /** Code before each row, ahead of the steps. */
-  beforeRow?(scope: RowScope): void;
   row(scope: RowScope): void;
   /** Code after the row loop. */
   epilogue?(scope: RowScope): void;

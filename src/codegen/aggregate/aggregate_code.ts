@@ -8,14 +8,12 @@ import { aggregateLayout } from "./layout.ts";
 import { memoPlace } from "./memo.ts";
 import { StateWord } from "./memory_layout.ts";
 import type { AggregateTerminal } from "./terminal.ts";
-import { TouchAhead } from "./touch_ahead.ts";
 import { vectorLoop } from "./vector/vector_loop.ts";
 
 /** For each row: find or make its group in the worker's own table, and update what is kept of it. */
 export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
   const layout = aggregateLayout(terminal);
   let groups: GroupCode | null = null;
-  let ahead: TouchAhead | null = null;
   return {
     prologue(scope) {
       groups = new GroupCode(scope, layout);
@@ -24,15 +22,7 @@ export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
       f.emit(i32.store(groups.state, rows, StateWord.rows));
     },
     blocks(scope, input) {
-      if (groups === null) return;
-      if (groups.table === null) vectorLoop(scope.within(terminal.operator), groups, input);
-      else ahead = TouchAhead.of(scope, terminal, input);
-    },
-    beforeRow(scope) {
-      if (groups !== null) ahead?.beforeRow(scope, groups);
-    },
-    epilogue(scope) {
-      ahead?.close(scope);
+      if (groups?.table === null) vectorLoop(scope.within(terminal.operator), groups, input);
     },
     row(outer) {
       const scope = outer.within(terminal.operator);

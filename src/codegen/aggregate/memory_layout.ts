@@ -15,9 +15,7 @@ export const StateWord = {
   /** Domain sizes of up to `MEMO_KEYS_MAX` keys. */
   memoSizes: 16,
   /** Rows that reached the pipeline's begin so far, wrapping. */
-  rows: 52,
-  /** Written, never read. */
-  unused: 48,
+  rows: 48,
   bytes: 64,
 } as const;
 

@@ -120,20 +120,6 @@ export class TableCode {
     this.refresh();
   }
 
-  /** Entries are the slots. */
-  get isInline(): boolean {
-    return this.#shape.tagOffset !== null;
-  }
-
-  get mask(): Local<"i32"> {
-    return this.#mask;
-  }
-
-  /** Address of the slot where the search for a hash begins. */
-  home(hash: Expr<"i32">): Expr<"i32"> {
-    return this.#slotAt(i32.shr_u(hash, this.#shift));
-  }
-
   refresh(): void {
     const { f } = this.#scope;
     f.set(this.#slots, this.#load("slots"));

@@ -22,8 +22,9 @@ export function positionAccumulator(
   const presentAt = packing.take(1);
   const slot = valueSlot(packing, of.type);
   const position = (entry: Expr<"i32">) => i64.load(entry, positionAt);
+  // Rows of one position (of a join) come one after the other: the first or last of them wins.
   const wins = (mine: Expr<"i64">, held: Expr<"i64">) =>
-    of.which === "first" ? i64.lt_s(mine, held) : i64.gt_s(mine, held);
+    of.which === "first" ? i64.lt_s(mine, held) : i64.ge_s(mine, held);
   const isPresent = (entry: Expr<"i32">) => i32.load8_u(entry, presentAt);
   const take = ({ scope, entry }: EntryCode, from: { at: Expr<"i64">; isPresent: Expr<"i32"> }) => {
     scope.f.emit(i64.store(entry, from.at, positionAt));
