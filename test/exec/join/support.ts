@@ -190,17 +190,24 @@ function readBack(table: Table): Row[] {
   return rows;
 }
 
-/** Every pair of rows. */
+/** Every pair of rows that have the same keys. */
 export function naiveJoin(sides: Sides, options: JoinOptions): string[] {
   const [lefts, rights] = [readBack(sides.left), readBack(sides.right)];
   const { how } = options;
   const keyCount = how === "cross" ? 0 : sides.keyCount;
-  const matches = (l: Row, r: Row) =>
-    Array.from({ length: keyCount }, (_, i) => sameKey(l[`l_k${i}`], r[`r_k${i}`])).every(Boolean) &&
-    (!options.residual || isLess(l["l_v"], r["r_v"]));
+  const byKey = Map.groupBy(rights, (row) => keyText(row, "r", keyCount));
+  const candidates = (l: Row) => {
+    const key = keyText(l, "l", keyCount);
+    return key === null ? [] : (byKey.get(key) ?? []);
+  };
+  const matches = (l: Row, r: Row) => !options.residual || isLess(l["l_v"], r["r_v"]);
   const noLeft = Object.fromEntries(sides.left.schema.fields.map((f) => [f.name, null]));
   const noRight = Object.fromEntries(sides.right.schema.fields.map((f) => [f.name, null]));
-  const pairs = lefts.flatMap((l) => rights.filter((r) => matches(l, r)).map((r) => [l, r] as const));
+  const pairs = lefts.flatMap((l) =>
+    candidates(l)
+      .filter((r) => matches(l, r))
+      .map((r) => [l, r] as const),
+  );
   const [hitLeft, hitRight] = [new Set(pairs.map(([l]) => l)), new Set(pairs.map(([, r]) => r))];
   if (how === "semi") return texts(lefts.filter((l) => hitLeft.has(l)));
   if (how === "anti") return texts(lefts.filter((l) => !hitLeft.has(l)));
@@ -218,10 +225,11 @@ function isLess(a: unknown, b: unknown): boolean {
   return a !== null && b !== null && (a as bigint) < (b as bigint);
 }
 
-function sameKey(a: unknown, b: unknown): boolean {
-  if (a === null || b === null) return false;
-  if (typeof a === "number" && typeof b === "number") return a === b || (Number.isNaN(a) && Number.isNaN(b));
-  return valueText(a) === valueText(b);
+/** Equal for keys that match; null when a key is null. */
+function keyText(row: Row, side: "l" | "r", keyCount: number): string | null {
+  const keys = Array.from({ length: keyCount }, (_, i) => row[`${side}_k${i}`]);
+  if (keys.includes(null)) return null;
+  return keys.map((key) => valueText(key === 0 ? 0 : key)).join(" | ");
 }
 
 export interface SideOptions {
