@@ -191,14 +191,37 @@ function columnsText(schema: Schema): string {
   return schema.fields.map((f) => `${f.name} ${typeName(f.type)}${f.nullable ? "" : " not null"}`).join(", ");
 }
 
-/** Rows of `batch` as fresh objects with the columns as own properties. */
+type Read = (row: number) => Cell;
+
+/**
+ * Rows of `batch` as fresh objects with the columns as own properties. Written out for few columns: an object with
+ * known keys is made in half the time that a loop over them takes.
+ */
 function rowReader(worker: WorkerContext, batch: Batch): (row: number) => Row {
-  const fields = batch.schema.fields.map((field) => field.name);
+  const names = batch.schema.fields.map((field) => field.name);
   const readers = batch.columns.map((column) => columnReader(worker.arena, column));
-  const count = readers.length;
-  return (row) => {
-    const result: Row = {};
-    for (let i = 0; i < count; i++) result[fields[i] as string] = (readers[i] as (row: number) => Cell)(row);
-    return result;
-  };
+  const [a, b, c, d] = names as [string, string, string, string];
+  const [readA, readB, readC, readD] = readers as [Read, Read, Read, Read];
+  switch (names.length) {
+    case 1:
+      return (row) => ({ [a]: readA(row) });
+    case 2:
+      return (row) => ({ [a]: readA(row), [b]: readB(row) });
+    case 3:
+      return (row) => ({ [a]: readA(row), [b]: readB(row), [c]: readC(row) });
+    case 4:
+      return (row) => ({ [a]: readA(row), [b]: readB(row), [c]: readC(row), [d]: readD(row) });
+    default:
+      return (row) => {
+        const result: Row = {};
+        for (let i = 0; i < names.length; i++) setOwn(result, names[i] as string, (readers[i] as Read)(row));
+        return result;
+      };
+  }
+}
+
+/** Assigning would change the prototype instead. */
+function setOwn(row: Row, name: string, value: Cell): void {
+  if (name !== "__proto__") row[name] = value;
+  else Object.defineProperty(row, name, { value, enumerable: true, writable: true, configurable: true });
 }
