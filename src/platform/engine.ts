@@ -94,6 +94,9 @@ function turns(arena: Arena): () => void | Promise<void> {
   };
 }
 
+/** What a run has begun and its close ends. */
+type Watches = (NodeJS.Timeout | (() => void))[];
+
 /** One process's arena and workers. Jobs run one at a time. */
 export class Engine implements AsyncDisposable {
   readonly tools: Tools = { disk: nodeDisk(), compression: nodeCompression() };
@@ -143,12 +146,12 @@ export class Engine implements AsyncDisposable {
       ...(morselRows === undefined ? {} : { morselRows }),
       ...(options.tables === undefined ? {} : { tables: options.tables }),
     });
+    const timers: Watches = [];
     const stop = (reason: ExecError) => {
       abort.abort(reason);
-      const timer = setTimeout(() => void this.#stopThreads(), STOP_WAIT_MS_MAX);
-      timers.push(timer);
+      timers.push(setTimeout(() => void this.#stopThreads(), STOP_WAIT_MS_MAX));
     };
-    const timers = this.#watch(execution, { ...options, startMs, rowsTotal, stop });
+    this.#watch(execution, timers, { ...options, startMs, rowsTotal, stop });
     let closed: Promise<void> | null = null;
     const close = () => (closed ??= this.#close(execution, timers));
     return {
@@ -211,10 +214,11 @@ export class Engine implements AsyncDisposable {
 
   #watch(
     execution: Execution,
+    timers: Watches,
     options: RunOptions & { startMs: number; rowsTotal: number | null; stop: (reason: ExecError) => void },
-  ): (NodeJS.Timeout | (() => void))[] {
+  ): void {
     const { signal, timeoutMs, onProgress, startMs, rowsTotal, stop } = options;
-    const timers: (NodeJS.Timeout | (() => void))[] = [setInterval(garbageCollector(this.arena), COLLECT_EVERY_MS)];
+    timers.push(setInterval(garbageCollector(this.arena), COLLECT_EVERY_MS));
     if (timeoutMs !== undefined) {
       const message = `The job ran longer than ${timeoutMs} ms. Allow more with --timeout`;
       timers.push(setTimeout(() => stop(new ExecError("timeout", message)), timeoutMs));
@@ -230,10 +234,9 @@ export class Engine implements AsyncDisposable {
         onProgress({ rowsRead: execution.rowsRead, rowsTotal, elapsedMs: performance.now() - startMs });
       timers.push(setInterval(report, PROGRESS_INTERVAL_MS));
     }
-    return timers;
   }
 
-  async #close(execution: Execution, timers: readonly (NodeJS.Timeout | (() => void))[]): Promise<void> {
+  async #close(execution: Execution, timers: Watches): Promise<void> {
     for (const timer of timers) {
       if (typeof timer === "function") timer();
       else clearTimeout(timer);

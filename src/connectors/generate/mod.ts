@@ -5,7 +5,9 @@ import type { Source, SourceContext, SourceRequest, Split, SplitReader } from ".
 import { asConnectorError, ConnectorError } from "../error.ts";
 import { valueAt } from "./values.ts";
 
-const SPLIT_ROWS = 1 << 18;
+const SPLIT_ROWS_MIN = 1 << 18;
+/** Of more rows, splits are longer: a list of millions of splits takes seconds to make and to hand out. */
+const SPLITS_MAX = 1 << 14;
 
 /** Made-up rows: the same for the same options, however they are split. */
 export const generateSource: Source = {
@@ -17,9 +19,10 @@ export const generateSource: Source = {
   splits(spec, request) {
     const { rows } = optionsOf(spec);
     const total = request.predicate === null ? Math.min(rows, request.rowLimit ?? rows) : rows;
+    const splitRows = Math.max(SPLIT_ROWS_MIN, Math.ceil(total / SPLITS_MAX));
     const splits: Split[] = [];
-    for (let start = 0; start < total; start += SPLIT_ROWS) {
-      const data: Range = { start, end: Math.min(start + SPLIT_ROWS, total) };
+    for (let start = 0; start < total; start += splitRows) {
+      const data: Range = { start, end: Math.min(start + splitRows, total) };
       const count = data.end - data.start;
       splits.push({
         index: splits.length,
