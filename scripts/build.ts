@@ -3,8 +3,8 @@
  *
  *     bun scripts/build.ts [--target bun-linux-arm64] [--outfile dist/sage]
  *
- * The worker is a second entry point, since threads start from a file of their own. Files that are not code (types,
- * WebAssembly) are embedded by `src/platform/assets_embedded.ts`. Byte code halves the start-up time.
+ * The worker is a second entry point, since threads start from a file of their own. Files that are not code (the
+ * types of "sage") are embedded by `src/platform/assets_embedded.ts`. Byte code halves the start-up time.
  */
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

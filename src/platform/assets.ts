@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isCompiled } from "./build_flags.ts";
 
 /** Files that are not code: in the executable embedded, else beside the source. */
-export type AssetName = "sage.d.ts" | "parquet_wasm.wasm";
+export type AssetName = "sage.d.ts";
 
 /** The file's bytes. Read anew each time: callers keep what they need. */
 export async function loadAsset(name: AssetName): Promise<Uint8Array<ArrayBuffer>> {
@@ -14,7 +14,5 @@ function locate(name: AssetName): URL {
   switch (name) {
     case "sage.d.ts":
       return new URL("./assets/sage.d.ts.txt", import.meta.url);
-    case "parquet_wasm.wasm":
-      return new URL(import.meta.resolve("parquet-wasm/esm/parquet_wasm_bg.wasm"));
   }
 }

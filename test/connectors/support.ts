@@ -35,12 +35,24 @@ export function spec(connector: string, options: Record<string, unknown>): Conne
 /** Describes, splits and reads a whole source; fails when something stays in the arena. */
 export async function load(source: ConnectorSpec, options: LoadOptions = {}): Promise<Loaded> {
   const before = arena.bytesInUse();
+  const rows: Cell[][] = [];
+  const facts = await forEachBatch(source, options, (batch) => collect(batch, rows));
+  const left = arena.bytesInUse() - before;
+  if (left !== 0) throw new Error(`${left} bytes stayed in the arena`);
+  return { ...facts, rows };
+}
+
+/** Batches in order, released after `use`. */
+export async function forEachBatch(
+  source: ConnectorSpec,
+  options: LoadOptions,
+  use: (batch: Batch) => void | Promise<void>,
+): Promise<Omit<Loaded, "rows">> {
   const connector = sourceOf(source);
   const { schema } = await connector.describe(source, tools);
   const columns = options.columns ?? schema.fields.map((f) => f.name);
   const request = { columns, predicate: options.predicate ?? null, rowLimit: options.rowLimit ?? null };
   const splits = structuredClone(await connector.splits(source, request, tools));
-  const rows: Cell[][] = [];
   let skippedRows = 0;
   const batchRows = options.batchRows ?? 65_536;
   for (const split of splits) {
@@ -48,7 +60,7 @@ export async function load(source: ConnectorSpec, options: LoadOptions = {}): Pr
     const reader = connector.open(source, request, split, context);
     try {
       for (let batch = await reader.read(batchRows); batch !== null; batch = await reader.read(batchRows)) {
-        collect(batch, rows);
+        await use(batch);
         for (const block of batch.blocks) arena.release(block);
       }
       skippedRows += reader.skippedRows?.() ?? 0;
@@ -56,9 +68,7 @@ export async function load(source: ConnectorSpec, options: LoadOptions = {}): Pr
       reader.close();
     }
   }
-  const left = arena.bytesInUse() - before;
-  if (left !== 0) throw new Error(`${left} bytes stayed in the arena`);
-  return { schema, rows, skippedRows, splitCount: splits.length };
+  return { schema, skippedRows, splitCount: splits.length };
 }
 
 function collect(batch: Batch, rows: Cell[][]): void {
