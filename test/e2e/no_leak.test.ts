@@ -8,7 +8,7 @@ import type { LogicalPlan } from "../../src/plan/mod.ts";
 import { createEngine, type Engine } from "../../src/platform/mod.ts";
 import { jobPath, openJobFile, rowTexts, runAll } from "./engines.ts";
 
-/** 1,000 in all over the tests of this file. */
+/** Over the healthy plans of this file, with and without threads. */
 const RUNS = 1_000;
 
 const directory = mkdtempSync(join(tmpdir(), "sage-leak-"));
@@ -45,12 +45,26 @@ const healthy: Readonly<Record<string, LogicalPlan>> = {
       .aggregate({ rows: count(), total: sum("id"), most: max("word") }),
   ),
   "an early limit": planOf(() => numbers().limit(7)),
+  "a join and a sort": planOf(() =>
+    numbers()
+      .join(numbers().rename({ word: "name" }), { on: ["id"], how: "full" })
+      .orderBy({ name: "desc" }, "id"),
+  ),
   "distinct and union": planOf(() => numbers().union(numbers()).select("word").distinct()),
 };
 
 const failing: Readonly<Record<string, LogicalPlan>> = {
   "division by zero": planOf(() => numbers().select(lit(1n).mod(col("id").sub(777)).alias("x"))),
   overflow: planOf(() => numbers().aggregate({ x: sum(col("id").add(9_000_000_000_000_000_000n)) })),
+  "an overflow in a join's condition": planOf(() =>
+    numbers().join(numbers().rename({ id: "i", word: "w" }), {
+      on: "key",
+      where: (l, r) => l["id"].add(r["i"]).add(9_223_372_036_854_775_000n).gt(0),
+    }),
+  ),
+  "an overflow in a sort's key": planOf(() =>
+    numbers().orderBy({ by: (c) => c["id"].add(9_223_372_036_854_775_000n), order: "desc" }, "word"),
+  ),
   "an overflow after groups": planOf(() =>
     numbers()
       .groupBy("key")
@@ -60,9 +74,9 @@ const failing: Readonly<Record<string, LogicalPlan>> = {
 };
 
 describe.each([0, 2])("with %i workers, the arena is empty again", (workers) => {
-  test.each(Object.entries(healthy))(`after ${RUNS / 5} runs: %s`, async (_name, plan) => {
+  test.each(Object.entries(healthy))(`after ${RUNS / 10} runs: %s`, async (_name, plan) => {
     const engine = await engineOf(workers);
-    for (let i = 0; i < RUNS / 5; i++) await runAll(engine, plan);
+    for (let i = 0; i < RUNS / 10; i++) await runAll(engine, plan);
     expect(engine.arena.bytesInUse()).toBe(0);
   });
 

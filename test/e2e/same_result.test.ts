@@ -43,6 +43,34 @@ interface Job {
   readonly ordered: boolean;
 }
 
+function joins(): Record<string, Job> {
+  const kinds = ["inner", "left", "right", "full", "semi", "anti"] as const;
+  const right = () =>
+    numbers(2).select(
+      col("key").add(150).alias("key"),
+      col("city"),
+      col("word").alias("name"),
+      col("id").alias("other"),
+    );
+  const byKind = kinds.map((how): [string, Job] => [
+    `a join, ${how}`,
+    { ordered: false, stream: () => numbers().join(right(), { on: ["key", "city"], how }) },
+  ]);
+  return {
+    ...Object.fromEntries(byKind),
+    "a join with a further condition": {
+      ordered: false,
+      stream: () =>
+        numbers().join(right(), {
+          on: "key",
+          how: "left",
+          where: (l, r) => l["weight"].gt(0).and(r["name"].isNotNull()),
+        }),
+    },
+    "a cross join": { ordered: false, stream: () => numbers(3).join(numbers(2).limit(5), { how: "cross" }) },
+  };
+}
+
 const jobs: Readonly<Record<string, Job>> = {
   "filter and computed columns": {
     ordered: true,
@@ -104,6 +132,29 @@ const jobs: Readonly<Record<string, Job>> = {
         .union(numbers(2))
         .groupBy("city")
         .aggregate({ rows: count(), first: first("id"), total: sum("value") }),
+  },
+  ...joins(),
+  "a sort by several keys": {
+    ordered: true,
+    stream: () => numbers().orderBy({ city: "desc" }, { by: (c) => c["key"], nulls: "first" }, "word"),
+  },
+  "a sort is stable": { ordered: true, stream: () => numbers().orderBy("city") },
+  "the top rows": { ordered: true, stream: () => numbers().orderBy({ value: "desc" }, "id").limit(40, 7) },
+  "a sort of groups": {
+    ordered: true,
+    stream: () =>
+      numbers()
+        .groupBy("word")
+        .aggregate({ rows: count(), total: sum("value") })
+        .orderBy({ rows: "desc" }, "word"),
+  },
+  "one stream read twice": {
+    ordered: false,
+    stream: () => {
+      const shared = numbers().filter(col("weight").gt(0));
+      const groups = shared.groupBy("key").aggregate({ rows: count() });
+      return shared.join(groups, { on: "key" }).select("id", "rows");
+    },
   },
   "unnest of lists": {
     ordered: true,
