@@ -71,6 +71,26 @@ describe("functions of the user", () => {
   );
 });
 
+test("an engine whose worker was ended runs the next job with new ones", async () => {
+  const job = `import { dataflow, Stream } from "sage";
+    export default dataflow("exit", () => [
+      Stream.generate(9).filterRows((row) => (row.index === 5n ? process.exit(3) : true)),
+      Stream.generate(9).filterRows((row) => row.index < 5n),
+    ]);`;
+  writeFileSync(at("exit.ts"), job);
+  const bundle = await bundleJob(at("exit.ts"));
+  const { plan } = (await bundle.load()) as Dataflow;
+  await using engine = await createEngine({ workers: 2, bundleUrl: bundle.url });
+  for (const index of [0, 1, 0, 1]) {
+    await using run = await engine.run(plan);
+    const rows = rowTexts(engine, run.roots[index] as NonNullable<(typeof run.roots)[number]>);
+    if (index === 0) await expect(rows).rejects.toMatchObject({ code: "workerLost" });
+    else expect(await rows).toHaveLength(5);
+  }
+  bundle.dispose();
+  rmSync(at("exit.ts"));
+});
+
 describe("jobs that cannot be carried out", () => {
   let engine: Engine;
 

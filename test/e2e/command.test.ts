@@ -157,6 +157,26 @@ test("rows that pass through need little memory, however many there are", async 
   expect(execFileSync("wc", ["-l", "out.csv"], { cwd, encoding: "utf8" }).trim()).toBe("3000001 out.csv");
 });
 
+test.each(["--workers=2", "--workers=1"])("garbage of a function over many rows is collected: %s", async (workers) => {
+  const body = `process.on("exit", () => console.error("peak", process.resourceUsage().maxRSS));
+export default dataflow("job", () =>
+  Stream.generate(3_000_000)
+    .map((row) => ({ text: \`row \${row.index}\` }), { text: "utf8" })
+    .aggregate({ n: count(), most: col("text").max() }),
+);`;
+  const ended = await sage(["run", "job.ts", workers, "--quiet", "--format", "csv"], { cwd: directoryWith(job(body)) });
+  expect(ended).toMatchObject({ code: 0, stdout: "n,most\n3000000,row 999999\n" });
+  const [, kilobytes] = /peak (\d+)/.exec(ended.stderr) ?? [];
+  expect(Number(kilobytes)).toBeLessThan(400_000);
+});
+
+test("a function that ends its thread fails the job, not the process", async () => {
+  const body = "Stream.generate(9).filterRows((row) => (row.index === 5n ? process.exit(3) : true))";
+  const ended = await sage(["run", "job.ts"], { cwd: directoryWith(flow(body)) });
+  expectOneError(ended, 1);
+  expect(ended.stderr).toContain("A worker ended");
+});
+
 test("a reader that has enough after one line ends the job at once", () => {
   const cwd = directoryWith(flow(SLOW_ROWS));
   const { status, stdout, stderr } = spawnSync(
