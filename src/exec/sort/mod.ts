@@ -1,4 +1,4 @@
-import { encodeRows, gatherBatch, sampleSplitters, scatterRows, sortLocally, sortPart } from "./phases.ts";
+import { encodeRows, gatherBatch, sampleSplitters, scatterRows, sortPart } from "./phases.ts";
 import { candidatesOf } from "./top_k.ts";
 
 export { runSort } from "./run.ts";
@@ -7,7 +7,6 @@ export { TopKStage } from "./top_k.ts";
 export const sortEach = { "sort.candidates": candidatesOf };
 
 export const sortPhases = {
-  "sort.local": sortLocally,
   "sort.sample": sampleSplitters,
   "sort.encode": encodeRows,
   "sort.scatter": scatterRows,

@@ -4,32 +4,9 @@ import { COUNTS_BYTES, SortRecord } from "../../codegen/mod.ts";
 import type { WorkerContext } from "../worker_context.ts";
 import { gatherRows } from "./gather.ts";
 import { KeptBatches } from "./kept_batches.ts";
-import { gatherRange, type ResultRange, sortedRecords } from "./local.ts";
+import type { ResultRange } from "./local.ts";
 import { sortCode } from "./sort_code.ts";
 import { Blocks, type RowRange, type SortInput } from "./sort_input.ts";
-
-export interface LocalArgument {
-  readonly input: SortInput;
-  readonly range: ResultRange;
-  readonly batchRows: number;
-  readonly state: string;
-}
-
-/** All of a small sort: the result's batches. */
-export function sortLocally(worker: WorkerContext, argument: unknown): Batch[] {
-  const { input, range, batchRows, state } = argument as LocalArgument;
-  const { arena } = worker;
-  const kept = KeptBatches.of(worker, state);
-  const blocks = new Blocks(arena, input.operator);
-  const batches: Batch[] = [];
-  try {
-    const records = sortedRecords(arena, input, blocks);
-    gatherRange(arena, input, { records, range, batchRows }, (batch) => batches.push(kept.keep(batch)));
-    return batches;
-  } finally {
-    blocks.releaseAll();
-  }
-}
 
 export interface SampleArgument {
   readonly input: SortInput;

@@ -17,6 +17,8 @@ const TOP_K_ROWS_MAX = 1 << 20;
 /** Rows that are collected before they go to the candidates: few, so that the first ones soon set a threshold. */
 const BUFFER_ROWS = 1 << 12;
 
+const KEPT_ROWS_MAX = 1 << 12;
+
 /** The rows of `input` in the order of the node's keys, equal ones in input order; with a limit only those wanted. */
 export async function runSort(driver: Driver, node: SortNode, input: readonly OpenPipeline[]): Promise<BatchList> {
   const end = node.limit === null ? Number.POSITIVE_INFINITY : node.offset + node.limit;
@@ -56,7 +58,8 @@ async function sortTop(driver: Driver, sort: Sort): Promise<BatchList> {
     return await sortList(driver, sort, { batches, keys: [...keys, positionKey(keyed.schema)] });
   } finally {
     release();
-    await driver.each("dropState", state);
+    // Few rows may stay to the end of the job, which drops all states.
+    if (sort.range.end > KEPT_ROWS_MAX) await driver.each("dropState", state);
   }
 }
 

@@ -2,11 +2,11 @@ import { type Address, type Batch, retainBatch } from "../../arrow/mod.ts";
 import { PARTS_MAX, SortRecord } from "../../codegen/mod.ts";
 import type { Driver } from "../driver.ts";
 import type { BatchList } from "../open_pipeline.ts";
-import type { ResultRange } from "./local.ts";
-import type { GatherArgument, LocalArgument, PartArgument, SampleArgument, SortPartsArgument } from "./phases.ts";
+import { gatherRange, type ResultRange, sortedRecords } from "./local.ts";
+import type { GatherArgument, PartArgument, SampleArgument, SortPartsArgument } from "./phases.ts";
 import { Blocks, prepareInput, rangeTasks, type SortInput, type SortRequest } from "./sort_input.ts";
 
-/** Up to so many rows are sorted by one worker in one go. */
+/** Up to so many rows are sorted in the calling thread. */
 const LOCAL_ROWS_MAX = 1 << 15;
 /** Rows that a part should have: with its scratch memory it stays in a core's second-level cache. */
 const PART_ROWS = 1 << 14;
@@ -16,16 +16,38 @@ const TASK_ROWS = 1 << 16;
 export async function sortBatches(driver: Driver, request: SortRequest, range: ResultRange): Promise<BatchList> {
   const blocks = new Blocks(driver.arena, request.operator);
   const release = driver.onEnd(() => blocks.releaseAll());
-  const state = `sort ${request.operator}`;
   try {
     const input = prepareInput(driver.arena, request, blocks);
     const result = { start: Math.min(range.start, input.rowCount), end: Math.min(range.end, input.rowCount) };
-    const sort = new ParallelSort(driver, { input, range: result, state, blocks });
-    const batches = input.rowCount <= LOCAL_ROWS_MAX ? await sort.runLocally() : await sort.run();
+    if (input.rowCount <= LOCAL_ROWS_MAX) return sortHere(driver, { input, range: result, blocks });
+    return await sortInParallel(driver, { input, range: result, blocks });
+  } finally {
+    release();
+  }
+}
+
+/** Few rows are sorted sooner than workers are asked. */
+function sortHere(driver: Driver, { input, range, blocks }: SortPlan): BatchList {
+  const batches: Batch[] = [];
+  const list = driver.own(batches);
+  try {
+    const records = sortedRecords(driver.arena, input, blocks);
+    const from = { records, range, batchRows: driver.options.batchRows };
+    gatherRange(driver.arena, input, from, (batch) => batches.push(batch));
+    return list;
+  } catch (error) {
+    list.release();
+    throw error;
+  }
+}
+
+async function sortInParallel(driver: Driver, plan: SortPlan): Promise<BatchList> {
+  const state = `sort ${plan.input.operator}`;
+  try {
+    const batches = await new ParallelSort(driver, plan).run(state);
     for (const batch of batches) retainBatch(driver.arena, batch);
     return driver.own(batches);
   } finally {
-    release();
     await driver.each("dropState", state);
   }
 }
@@ -33,7 +55,6 @@ export async function sortBatches(driver: Driver, request: SortRequest, range: R
 interface SortPlan {
   readonly input: SortInput;
   readonly range: ResultRange;
-  readonly state: string;
   readonly blocks: Blocks;
 }
 
@@ -51,14 +72,9 @@ class ParallelSort {
     this.#plan = plan;
   }
 
-  async runLocally(): Promise<Batch[]> {
-    const { input, range, state } = this.#plan;
-    const argument: LocalArgument = { input, range, state, batchRows: this.#driver.options.batchRows };
-    return ((await this.#driver.phase("sort.local", argument, 1)) as Batch[][]).flat();
-  }
-
-  async run(): Promise<Batch[]> {
-    const { input, range, state } = this.#plan;
+  /** The result's batches, which are the workers', in the state of that name. */
+  async run(state: string): Promise<Batch[]> {
+    const { input, range } = this.#plan;
     const { batchRows } = this.#driver.options;
     const records = await this.#sortedRecords();
     const argument: GatherArgument = { input, records, range, batchRows, state };
