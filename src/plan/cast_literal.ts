@@ -1,5 +1,5 @@
-import { type DataType, isInteger, isString } from "../arrow/mod.ts";
-import { adaptLiteral, integerLiteral, rescaleExact, typedLiteral } from "./literal.ts";
+import { type DataType, isInteger, isString, isTemporal } from "../arrow/mod.ts";
+import { adaptLiteral, integerLiteral, rescaleExact, textLiteral, typedLiteral } from "./literal.ts";
 import { UNITS_PER_SECOND } from "./temporal.ts";
 import type { TypedLiteral } from "./typed.ts";
 
@@ -19,7 +19,7 @@ export function castLiteral(literal: TypedLiteral, type: DataType): TypedLiteral
       return fromDecimal(BigInt(value as bigint), literal.type.scale, type);
     case "utf8":
     case "largeUtf8":
-      return isString(type) ? typedLiteral(value, type) : null;
+      return fromText(value as string, type);
     case "date32":
       return fromDate(value as number, type);
     case "timestamp":
@@ -34,6 +34,13 @@ export function castLiteral(literal: TypedLiteral, type: DataType): TypedLiteral
     default:
       return null;
   }
+}
+
+/** Numbers in text are left to the running plan, which defines what it takes. */
+function fromText(text: string, type: DataType): TypedLiteral | null {
+  if (!isString(type) && !isTemporal(type)) return null;
+  const literal = textLiteral(text, type);
+  return literal?.kind === "literal" ? literal : null;
 }
 
 function fromInteger(value: bigint, type: DataType): TypedLiteral | null {

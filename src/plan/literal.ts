@@ -117,7 +117,8 @@ function timestampLiteral(
   return value === null ? null : typedLiteral(value, type);
 }
 
-function textLiteral(text: string, type: DataType): TypedExpression | null {
+/** The text as a constant of `type`; a cast where only the runtime knows the zone; null where it is none. */
+export function textLiteral(text: string, type: DataType): TypedExpression | null {
   switch (type.kind) {
     case "utf8":
     case "largeUtf8":

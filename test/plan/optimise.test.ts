@@ -195,6 +195,21 @@ describe("optimise", () => {
     `);
   });
 
+  test("dates and times written as text become constants", () => {
+    const stream = flights.select({
+      a: lit("1994-01-01").cast("date32"),
+      b: lit("1994-01-01 12:00").cast("timestamp[us]"),
+      c: lit("1994-13-01").cast("date32"),
+      d: lit("12").cast("int64"),
+    });
+    expect(optimised(stream as Stream)).toMatchInlineSnapshot(`
+      "
+      #2 project a: '1994-01-01', b: '1994-01-01 12:00:00', c: cast('1994-13-01' as date32), d: cast('12' as int64)
+      └─ #1 scan parquet "flights.parquet" [date timestamp[us]]
+      "
+    `);
+  });
+
   test("a filter that is always true goes, one that never is takes no rows", () => {
     expect(optimised(flights.filter(lit(1).eq(1)).select("delay"))).toMatchInlineSnapshot(`
       "

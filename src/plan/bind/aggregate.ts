@@ -9,6 +9,7 @@ import {
   isNested,
   isNumeric,
   isSignedInteger,
+  type Schema,
   typeName,
   uint64,
 } from "../../arrow/mod.ts";
