@@ -146,12 +146,12 @@ export function checkLinks(root: string): string[] {
 
 export type Example = { readonly page: string; readonly line: number; readonly code: string };
 
-/** TypeScript blocks of README.md and docs/ whose first line is the comment `// run`. */
+/** TypeScript blocks of README.md and docs/ that are marked to be run: fenced as `ts run`. */
 export function docExamples(root: string): Example[] {
   const pages = ["README.md", ...filesBelow(root, "docs", [".md"])].filter((page) => existsSync(join(root, page)));
   return pages.flatMap((page) => {
     const text = read(root, page);
-    return [...text.matchAll(/^```ts\n(\/\/ run\n[\s\S]*?)^```/gm)].map((match) => ({
+    return [...text.matchAll(/^```ts run\n([\s\S]*?)^```/gm)].map((match) => ({
       page,
       line: lineCount(text.slice(0, match.index)) + 1,
       code: match[1] ?? "",

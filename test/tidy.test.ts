@@ -182,8 +182,8 @@ test("the documents' TypeScript examples compile and run", () => {
 test("an example that does not compile or run is noticed", () => {
   const fence = "```";
   const tree = house({
-    "README.md": `${fence}ts\n// run\nconst n: number = "a";\nconsole.log(n);\n${fence}\n`,
-    "docs/a.md": `text\n\n${fence}ts\n// run\nthrow new Error("no");\n${fence}\n\n${fence}ts\nnot run\n${fence}\n`,
+    "README.md": `${fence}ts run\nconst n: number = "a";\nconsole.log(n);\n${fence}\n`,
+    "docs/a.md": `text\n\n${fence}ts run\nthrow new Error("no");\n${fence}\n\n${fence}ts\nnot run\n${fence}\n`,
   });
   const failed = runExamples(docExamples(tree));
   expect(failed.map(({ where }) => where)).toEqual(["docs/a.md:3", "types"]);
