@@ -56,9 +56,11 @@ export {
 } from "./pipeline.ts";
 export type { FailureCode, FailureSite, InputColumn, MemoKey } from "./program.ts";
 export {
+  CHUNK_BYTES,
   COUNTS_BYTES,
   ColumnEntry,
   type Encoding,
+  firstStringGoesOn,
   type GatherExports,
   type GeneratedSort,
   generateGather,

@@ -11,4 +11,4 @@ export {
   thresholdShapes,
   thresholdWord,
 } from "./threshold.ts";
-export { type KeyShape, planWords, type Word } from "./words.ts";
+export { CHUNK_BYTES, firstStringGoesOn, type KeyShape, planWords } from "./words.ts";

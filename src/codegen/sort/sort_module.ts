@@ -17,14 +17,16 @@ export interface SortKeyShape extends KeyShape {
 
 /** What the module exports. Addresses and counts are unsigned 32-bit numbers. */
 export interface SortExports {
-  /** First words of rows `start` … `start + count` of a batch to `words`, one after the other. */
-  encode(keys: number, batch: number, start: number, count: number, words: number): void;
+  /** First words of rows `start` … `start + count` of a batch to `words`; a bytes word's bytes from `offset` on. */
+  encode(keys: number, batch: number, start: number, count: number, words: number, offset: number): void;
+  /** 1 when all of `count` words are `word`. */
+  allAre(words: number, count: number, word: bigint): number;
   /** Makes the records of rows of a batch, with their first words. */
   enter(keys: number, batch: number, start: number, count: number, records: number): void;
   /** Puts word `level` into records; a bytes word's bytes from `offset` on. */
   fill(level: number, keys: number, records: number, count: number, offset: number): void;
-  /** Sorts records that hold first words by all words, then by the order they have. */
-  sort(keys: number, records: number, count: number, scratch: number, counts: number): void;
+  /** Sorts records that hold first words, from `offset` on, by all words, then by the order they have. */
+  sort(keys: number, records: number, count: number, scratch: number, counts: number, offset: number): void;
   /** For each of `words` the number of splitters ≤ it to `parts` (a byte each), counted in `histogram`. */
   partition(words: number, count: number, splitters: number, parts: number, histogram: number, half: number): void;
   /** Records of rows of a batch to their parts: `positions` has the address of each part's next record. */
@@ -42,6 +44,7 @@ export function generateSort(keys: readonly SortKeyShape[]): GeneratedSort {
   const module = new ModuleBuilder({ memory: { initialPages: 1, maximumPages: 65536, shared: true } });
   const sort: SortParts = { module, keys, words };
   encodeFunction(sort);
+  allAreFunction(module);
   const fill = fillFunction(sort);
   enterFunction(sort, fill);
   sortFunctions(sort, fill);
@@ -88,14 +91,14 @@ function wordWriter(f: Code, sort: SortParts, options: { word: Word; keys: Expr<
 
 function encodeFunction(sort: SortParts): void {
   const f = sort.module.function("encode", {
-    params: { keys: "i32", batch: "i32", start: "i32", count: "i32", words: "i32" },
+    params: { keys: "i32", batch: "i32", start: "i32", count: "i32", words: "i32", offset: "i32" },
     results: [],
     export: true,
   });
-  const { keys, batch, start, count, words } = f.params;
+  const { keys, batch, start, count, words, offset } = f.params;
   const [first] = sort.words;
-  if (first === undefined) return;
-  const write = wordWriter(f, sort, { word: first, keys, offset: null });
+  invariant(first !== undefined, "there is a first word");
+  const write = wordWriter(f, sort, { word: first, keys, offset: first.kind === "bytes" ? offset : null });
   const end = f.local("i32", "end");
   f.set(end, i32.add(start, count));
   f.while(i32.lt_u(start, end), () => {
@@ -103,6 +106,22 @@ function encodeFunction(sort: SortParts): void {
     f.set(words, i32.add(words, 8));
     f.set(start, i32.add(start, 1));
   });
+}
+
+function allAreFunction(module: ModuleBuilder): void {
+  const f = module.function("allAre", {
+    params: { words: "i32", count: "i32", word: "i64" },
+    results: ["i32"],
+    export: true,
+  });
+  const { words, count, word } = f.params;
+  const end = f.local("i32", "end");
+  f.set(end, i32.add(words, i32.shl(count, 3)));
+  f.while(i32.lt_u(words, end), () => {
+    f.if(i64.ne(i64.load(words), word), () => f.return(0));
+    f.set(words, i32.add(words, 8));
+  });
+  f.return(1);
 }
 
 type Fill = (args: {
@@ -174,14 +193,13 @@ function sortFunctions(sort: SortParts, fill: Fill): void {
   sortRecordsBody(byWord, (args) => byWord.callWith(args));
   const refine = refineFunction(sort, fill, (args) => byWord.callWith(args));
   const f = sort.module.function("sort", {
-    params: { keys: "i32", records: "i32", count: "i32", scratch: "i32", counts: "i32" },
+    params: { keys: "i32", records: "i32", count: "i32", scratch: "i32", counts: "i32", offset: "i32" },
     results: [],
     export: true,
   });
-  const { keys, records, count, scratch, counts } = f.params;
+  const { keys, records, count, scratch, counts, offset } = f.params;
   f.emit(byWord.call(records, count, scratch, counts));
-  const zero = i32.const(0);
-  f.emit(refine.callWith({ keys, records, count, scratch, counts, level: zero, offset: zero }));
+  f.emit(refine.callWith({ keys, records, count, scratch, counts, level: i32.const(0), offset }));
 }
 
 const REFINE_PARAMS = {

@@ -102,6 +102,14 @@ export function planWords(keys: readonly KeyShape[]): Word[] {
   return plan.words.length > 0 ? plan.words : [{ kind: "fixed", parts: [] }];
 }
 
+/** Whether `word`, a row's first one, is of a string that goes on after it. */
+export function firstStringGoesOn(keys: readonly KeyShape[], word: bigint): boolean {
+  const [first] = planWords(keys);
+  if (first?.kind !== "bytes") return false;
+  const plain = keys[first.key]?.descending ? ~word : word;
+  return ((plain >> BigInt(CHUNK_COUNT_SHIFT)) & 15n) === BigInt(CHUNK_MORE);
+}
+
 class WordPlan {
   readonly words: Word[] = [];
   #parts: WordPart[] = [];

@@ -21,7 +21,7 @@ export function sortedRecords(arena: Arena, input: SortInput, blocks: Blocks): A
   });
   const scratch = blocks.allocate(input.rowCount * SortRecord.bytes);
   const counts = blocks.allocate(COUNTS_BYTES);
-  code.sort(input.keyTables, records, input.rowCount, scratch, counts);
+  code.sort(input.keyTables, records, input.rowCount, scratch, counts, 0);
   blocks.release(scratch);
   blocks.release(counts);
   return records;

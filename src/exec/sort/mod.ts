@@ -1,4 +1,4 @@
-import { encodeRows, gatherBatch, sampleSplitters, scatterRows, sortPart } from "./phases.ts";
+import { encodeRows, gatherBatch, rowsShare, sampleSplitters, scatterRows, sortPart } from "./phases.ts";
 import { candidatesOf } from "./top_k.ts";
 
 export { runSort } from "./run.ts";
@@ -8,6 +8,7 @@ export const sortEach = { "sort.candidates": candidatesOf };
 
 export const sortPhases = {
   "sort.sample": sampleSplitters,
+  "sort.share": rowsShare,
   "sort.encode": encodeRows,
   "sort.scatter": scatterRows,
   "sort.part": sortPart,

@@ -12,27 +12,30 @@ export interface SampleArgument {
   readonly input: SortInput;
   readonly splitters: Address;
   readonly partCount: number;
+  /** Bytes that all values of a first key of strings share. */
+  readonly offset: number;
 }
 
 /** Rows looked at for each part. */
 const SAMPLE_ROWS_PER_PART = 48;
 
-/** Chooses splitters that cut the rows into parts of about equal size. */
-export function sampleSplitters(worker: WorkerContext, argument: unknown): void {
-  const { input, splitters, partCount } = argument as SampleArgument;
+/** Chooses splitters that cut the rows into parts of about equal size. Returns the word that all rows had, if so. */
+export function sampleSplitters(worker: WorkerContext, argument: unknown): bigint | null {
+  const { input, splitters, partCount, offset } = argument as SampleArgument;
   const { arena } = worker;
   const blocks = new Blocks(arena, input.operator);
   try {
     const count = Math.min(input.rowCount, partCount * SAMPLE_ROWS_PER_PART);
     const records = blocks.allocate(count * SortRecord.bytes);
     writeSample(arena.u32, { input, records, count });
-    sortCode(arena).sort(input.shapes).fill(0, input.keyTables, records, count, 0);
+    sortCode(arena).sort(input.shapes).fill(0, input.keyTables, records, count, offset);
     const words = new BigUint64Array(count);
     for (let i = 0; i < count; i++) words[i] = arena.u64[(records + i * SortRecord.bytes) >>> 3] as bigint;
     words.sort();
     for (let part = 1; part < partCount; part++) {
       arena.u64[(splitters >>> 3) + part - 1] = words[Math.floor((part * count) / partCount)] as bigint;
     }
+    return words[0] === words[count - 1] ? (words[0] as bigint) : null;
   } finally {
     blocks.releaseAll();
   }
@@ -63,6 +66,7 @@ export interface PartArgument {
   readonly tasks: readonly (readonly RowRange[])[];
   readonly taskRows: number;
   readonly partCount: number;
+  readonly offset: number;
   readonly splitters: Address;
   readonly words: Address;
   readonly parts: Address;
@@ -72,17 +76,28 @@ export interface PartArgument {
 
 /** Words and parts of a task's rows, and how many rows of each part it has. */
 export function encodeRows(worker: WorkerContext, argument: unknown, task: number): void {
-  const { input, tasks, taskRows, partCount, ...at } = argument as PartArgument;
+  const { input, tasks, taskRows, partCount, offset, ...at } = argument as PartArgument;
   const code = sortCode(worker.arena).sort(input.shapes);
   const positions = at.positions + task * partCount * 4;
   worker.arena.u32.fill(0, positions >>> 2, (positions >>> 2) + partCount);
   let row = task * taskRows;
   for (const { batch, start, count } of tasks[task] ?? []) {
     const words = at.words + row * 8;
-    code.encode(input.keyTables, batch, start, count, words);
+    code.encode(input.keyTables, batch, start, count, words, offset);
     code.partition(words, count, at.splitters, at.parts + row, positions, partCount >>> 1);
     row += count;
   }
+}
+
+/** Whether all of a task's rows have `word` as their first. */
+export function rowsShare(worker: WorkerContext, argument: unknown, task: number): boolean {
+  const { input, tasks, taskRows, offset, word, words } = argument as PartArgument & { readonly word: bigint };
+  const code = sortCode(worker.arena).sort(input.shapes);
+  const at = words + task * taskRows * 8;
+  return (tasks[task] ?? []).every(({ batch, start, count }) => {
+    code.encode(input.keyTables, batch, start, count, at, offset);
+    return code.allAre(at, count, word) === 1;
+  });
 }
 
 export function scatterRows(worker: WorkerContext, argument: unknown, task: number): void {
@@ -99,17 +114,18 @@ export function scatterRows(worker: WorkerContext, argument: unknown, task: numb
 export interface SortPartsArgument {
   readonly input: SortInput;
   readonly parts: readonly { readonly records: Address; readonly count: number }[];
+  readonly offset: number;
 }
 
 export function sortPart(worker: WorkerContext, argument: unknown, task: number): void {
-  const { input, parts } = argument as SortPartsArgument;
+  const { input, parts, offset } = argument as SortPartsArgument;
   const part = parts[task];
   if (part === undefined || part.count < 2) return;
   const blocks = new Blocks(worker.arena, input.operator);
   try {
     const scratch = blocks.allocate(part.count * SortRecord.bytes);
     const counts = blocks.allocate(COUNTS_BYTES);
-    sortCode(worker.arena).sort(input.shapes).sort(input.keyTables, part.records, part.count, scratch, counts);
+    sortCode(worker.arena).sort(input.shapes).sort(input.keyTables, part.records, part.count, scratch, counts, offset);
   } finally {
     blocks.releaseAll();
   }

@@ -1,5 +1,5 @@
 import { type Address, type Batch, retainBatch } from "../../arrow/mod.ts";
-import { PARTS_MAX, SortRecord } from "../../codegen/mod.ts";
+import { CHUNK_BYTES, firstStringGoesOn, PARTS_MAX, SortRecord } from "../../codegen/mod.ts";
 import type { Driver } from "../driver.ts";
 import type { BatchList } from "../open_pipeline.ts";
 import { gatherRange, type ResultRange, sortedRecords } from "./local.ts";
@@ -11,6 +11,8 @@ const LOCAL_ROWS_MAX = 1 << 15;
 /** Rows that a part should have: with its scratch memory it stays in a core's second-level cache. */
 const PART_ROWS = 1 << 14;
 const TASK_ROWS = 1 << 16;
+/** So far it is looked for what all strings start with: each step goes through all rows. */
+const SHARED_BYTES_MAX = 256;
 
 /** Rows `range` of the sorted batches; the input stays the caller's. */
 export async function sortBatches(driver: Driver, request: SortRequest, range: ResultRange): Promise<BatchList> {
@@ -87,26 +89,45 @@ class ParallelSort {
     const { rowCount } = input;
     const partCount = partCountFor(rowCount);
     const tasks = rangeTasks(input.batchRows, TASK_ROWS);
-    const argument: PartArgument = {
+    const whole: PartArgument = {
       input,
       tasks,
       taskRows: TASK_ROWS,
       partCount,
+      offset: 0,
       splitters: blocks.allocate(partCount * 8),
       words: blocks.allocate(rowCount * 8),
       parts: blocks.allocate(rowCount),
       positions: blocks.allocate(tasks.length * partCount * 4),
     };
-    const sample: SampleArgument = { input, splitters: argument.splitters, partCount };
-    await this.#driver.phase("sort.sample", sample, 1);
+    const argument = { ...whole, offset: await this.#sample(whole) };
     await this.#driver.phase("sort.encode", argument, tasks.length);
     const records = blocks.allocate(rowCount * SortRecord.bytes);
     const starts = this.#place(argument, records);
     await this.#driver.phase("sort.scatter", argument, tasks.length);
     for (const block of [argument.words, argument.parts, argument.positions]) blocks.release(block);
     const parts = this.#neededParts(starts, records);
-    await this.#driver.phase("sort.part", { input, parts } satisfies SortPartsArgument, parts.length);
+    await this.#driver.phase(
+      "sort.part",
+      { input, parts, offset: argument.offset } satisfies SortPartsArgument,
+      parts.length,
+    );
     return records;
+  }
+
+  /**
+   * Chooses splitters. Strings that all start alike would make one part of all rows: the bytes that they share, which
+   * the result tells, are left out.
+   */
+  async #sample(argument: PartArgument): Promise<number> {
+    const { input, splitters, partCount } = argument;
+    for (let offset = 0; ; offset += CHUNK_BYTES) {
+      const sample: SampleArgument = { input, splitters, partCount, offset };
+      const [word] = (await this.#driver.phase("sort.sample", sample, 1)) as [bigint | null];
+      if (word === null || offset > SHARED_BYTES_MAX || !firstStringGoesOn(input.shapes, word)) return offset;
+      const shared = await this.#driver.phase("sort.share", { ...argument, offset, word }, argument.tasks.length);
+      if (!shared.every(Boolean)) return offset;
+    }
   }
 
   /** Turns counts into addresses: parts one after the other, within a part the tasks in input order. */

@@ -108,6 +108,21 @@ describe("a sort by several keys", () => {
   });
 });
 
+describe("a parallel sort of strings that start alike", () => {
+  test("is right when all, or all but one, share a long beginning", async () => {
+    const random = new SeededRandom(SEED);
+    const stem = "https://example.org/a/rather/long/path/";
+    const odd = ["https://example.org/a/b", stem, null, `${stem.slice(0, 14)}x`, "zebra"];
+    for (const exception of [undefined, ...odd]) {
+      const rows = testRows([utf8], { random, count: 34_000 }).map((row, i) => {
+        return { ...row, k0: i === 20_000 && exception !== undefined ? exception : `${stem}${(i * 7919) % 5000}` };
+      });
+      const keys = [{ column: "k0", descending: exception === null, nullsFirst: exception === stem }];
+      await checkSort({ types: [utf8], rows, keys, workers: 2, batchRows: 9_000, rowsMax: 9_000 }, random);
+    }
+  });
+});
+
 describe("a sort", () => {
   const types = [utf8];
   const keys = [{ column: "k0", descending: false, nullsFirst: false }];
