@@ -13,7 +13,7 @@ import { entryLayout, NEXT_OFFSET } from "./layout.ts";
 import { findFirst, type ProbeStep, type TableLocals } from "./probe.ts";
 
 /** A block's slots and entries fit in a core's first cache. */
-const BLOCK_ROWS = 256;
+const BLOCK_ROWS = 512;
 
 /** What is kept of a gathered row. */
 const Gathered = { row: 0, entry: 4, hash: 8, bytes: 16 } as const;
@@ -58,13 +58,11 @@ export class ProbeLookahead implements Lookahead {
 
   each(scope: RowScope, body: () => void): void {
     const { f } = scope;
-    const { next, at } = this.#open;
+    const { at } = this.#open;
     this.#fetch(scope);
-    f.set(at, this.#start(scope));
-    f.while(i32.lt_u(at, next), () => {
+    this.#eachGathered(scope, () => {
       f.set(scope.row, i32.load(at, Gathered.row));
       body();
-      f.set(at, i32.add(at, Gathered.bytes));
     });
   }
 
@@ -99,30 +97,59 @@ export class ProbeLookahead implements Lookahead {
     return local;
   }
 
-  /** Reads the first entry of each gathered row; drops rows whose chain is one entry with another hash. */
+  #eachGathered(scope: RowScope, body: () => void): void {
+    const { f } = scope;
+    const { next, at } = this.#open;
+    f.set(at, this.#start(scope));
+    f.while(i32.lt_u(at, next), () => {
+      body();
+      f.set(at, i32.add(at, Gathered.bytes));
+    });
+  }
+
+  /** Reads the first entries of the gathered rows, then their ends and the second entries of their chains. */
   #fetch(scope: RowScope): void {
+    const { f } = scope;
+    const { at } = this.#open;
+    const touched = f.local("i32", "touched");
+    const { kind } = this.#step.placement;
+    if (this.#dropsMisses && kind === "hash") this.#dropOthers(scope);
+    else this.#eachGathered(scope, () => f.set(touched, i32.xor(touched, firstNext(at))));
+    const { entryBytes } = entryLayout(this.#step.shape);
+    this.#eachGathered(scope, () => {
+      // An entry may begin in one cache line and end in the next.
+      const end = i32.load(i32.load(at, Gathered.entry), entryBytes - 4);
+      f.set(touched, i32.xor(touched, i32.xor(end, i32.load(firstNext(at), NEXT_OFFSET))));
+    });
+    // The reads must not look useless.
+    f.emit(i32.store(scope.ctx, touched, scope.program.context.word(`join${this.#step.operator}.touched`)));
+  }
+
+  /** Drops rows whose chain is one entry with another hash. */
+  #dropOthers(scope: RowScope): void {
     const { f } = scope;
     const { next, at } = this.#open;
     const to = f.local("i32", "keptTo");
     const entry = f.local("i32", "first");
+    const hash = f.local("i32", "gatheredHash");
     const { hashOffset } = entryLayout(this.#step.shape);
-    const drops = this.#dropsMisses && hashOffset !== null && this.#step.placement.kind === "hash";
-    f.set(at, this.#start(scope));
-    f.set(to, at);
-    f.while(i32.lt_u(at, next), () => {
+    invariant(hashOffset !== null, "entries with keys have a hash");
+    f.set(to, this.#start(scope));
+    this.#eachGathered(scope, () => {
       f.set(entry, i32.load(at, Gathered.entry));
-      if (drops) {
-        const isHit = i32.eq(i32.load(entry, hashOffset), i32.load(at, Gathered.hash));
-        const goesOn = i32.ne(i32.load(entry, NEXT_OFFSET), 0);
-        f.emit(i32.store(to, i32.load(at, Gathered.row), Gathered.row));
-        f.emit(i32.store(to, entry, Gathered.entry));
-        f.emit(i32.store(to, i32.load(at, Gathered.hash), Gathered.hash));
-        f.set(to, i32.add(to, i32.shl(i32.or(isHit, goesOn), GATHERED_SHIFT)));
-      } else f.set(to, i32.add(to, i32.load(entry, NEXT_OFFSET)));
-      f.set(at, i32.add(at, Gathered.bytes));
+      f.set(hash, i32.load(at, Gathered.hash));
+      const isHit = i32.eq(i32.load(entry, hashOffset), hash);
+      const goesOn = i32.ne(i32.load(entry, NEXT_OFFSET), 0);
+      f.emit(i32.store(to, i32.load(at, Gathered.row), Gathered.row));
+      f.emit(i32.store(to, entry, Gathered.entry));
+      f.emit(i32.store(to, hash, Gathered.hash));
+      f.set(to, i32.add(to, i32.shl(i32.or(isHit, goesOn), GATHERED_SHIFT)));
     });
-    if (drops) f.set(next, to);
-    // The reads must not look useless.
-    else f.emit(i32.store(scope.ctx, to, scope.program.context.word(`join${this.#step.operator}.touched`)));
+    f.set(next, to);
   }
+}
+
+/** The second entry of the gathered row's chain; 0 where there is none. */
+function firstNext(at: Expr<"i32">): Expr<"i32"> {
+  return i32.load(i32.load(at, Gathered.entry), NEXT_OFFSET);
 }

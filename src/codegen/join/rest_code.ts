@@ -57,7 +57,8 @@ function nullBindings(output: Schema): Map<string, Binding> {
   let nestedColumns = 0;
   for (const { name, type } of output.fields) {
     if (isNested(type)) {
-      const origin = { inputColumn: nestedColumns++, row: i32.const(NULL_ROW), index: null, isNull: null };
+      const inputColumn = nestedColumns++;
+      const origin = { inputColumn, path: [inputColumn], row: i32.const(NULL_ROW), index: null, isNull: null };
       bindings.set(name, { load: () => invariant(false, "nested columns are only carried") as never, origin });
     } else {
       const value = valueType(type);

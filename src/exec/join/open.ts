@@ -1,8 +1,9 @@
 import type { Batch } from "../../arrow/mod.ts";
-import { type Field, retainBatch } from "../../arrow/mod.ts";
+import { type Field, isNested, retainBatch } from "../../arrow/mod.ts";
 import type { BuildShape, ProbeOutput, ProbeStep, RestSpec } from "../../codegen/mod.ts";
 import { columnNames, type JoinKind, type JoinNode } from "../../plan/mod.ts";
 import type { Driver } from "../driver.ts";
+import { ExecError } from "../error.ts";
 import { type BatchList, type OpenPipeline, type OpenSource, openAt, withStep } from "../open_pipeline.ts";
 import type { RestArgument } from "./phases.ts";
 import { type BuiltTable, buildTable, chunkTasks } from "./table.ts";
@@ -45,9 +46,9 @@ export async function openJoin(
   node: JoinNode,
   sides: { readonly left: readonly OpenPipeline[]; readonly right: readonly OpenPipeline[] },
 ): Promise<readonly OpenPipeline[]> {
-  const { buildSide } = node;
-  const method = (buildSide === "left" ? BUILD_LEFT : BUILD_RIGHT)[node.how];
-  const shape = buildShape(node, method);
+  const side = sideToBuild(node);
+  const { buildSide, method } = side;
+  const shape = buildShape(node, side);
   const built = await buildTable(driver, shape, sides[buildSide]);
   const step: ProbeStep = {
     kind: "probe",
@@ -65,20 +66,40 @@ export async function openJoin(
   return freeing([...pipelines, restPipeline(driver, node, { shape, built, gives: method.rest })], built);
 }
 
-function buildShape(node: JoinNode, method: Method): BuildShape {
-  const { buildSide } = node;
+interface Side {
+  readonly buildSide: JoinNode["buildSide"];
+  readonly method: Method;
+}
+
+/** The side that the plan says, unless entries would have to hold lists or structs: then the other one. */
+function sideToBuild(node: JoinNode): Side {
+  const sides: readonly Side[] = [
+    { buildSide: "left", method: BUILD_LEFT[node.how] },
+    { buildSide: "right", method: BUILD_RIGHT[node.how] },
+  ];
+  const possible = sides.filter((side) => !carriedColumns(node, side).some(({ type }) => isNested(type)));
+  const chosen = possible.find(({ buildSide }) => buildSide === node.buildSide) ?? possible[0];
+  if (chosen !== undefined) return chosen;
+  const columns = [...node.left.schema.fields, ...node.right.schema.fields].filter(({ type }) => isNested(type));
+  const names = columns.map(({ name }) => name).join(", ");
+  const message = `Cannot join: both sides have lists or structs (${names}). Drop them on one side, or take them apart before`;
+  throw new ExecError("invalidArgument", message, { operator: node.id });
+}
+
+function buildShape(node: JoinNode, side: Side): BuildShape {
+  const { buildSide, method } = side;
   return {
     operator: node.id,
     keys: node.keys.map((key) => key[buildSide]),
-    columns: carriedColumns(node, method),
+    columns: carriedColumns(node, side),
     tracksMatches: method.rest !== null,
     hasNullEntry: method.output === "matchesOrNull",
   };
 }
 
 /** Columns of the build side that the output or the residual condition needs. */
-function carriedColumns(node: JoinNode, method: Method): readonly Field[] {
-  const { fields } = node[node.buildSide].schema;
+function carriedColumns(node: JoinNode, { buildSide, method }: Side): readonly Field[] {
+  const { fields } = node[buildSide].schema;
   const isOutput = method.output === "matches" || method.output === "matchesOrNull" || method.rest !== null;
   if (isOutput) return fields;
   const needed = node.residual === null ? new Set<string>() : columnNames(node.residual);

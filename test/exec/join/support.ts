@@ -180,7 +180,8 @@ function rowText(row: Row): string {
 
 function valueText(value: unknown): string {
   if (Object.is(value, -0)) return "-0";
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? `${inner}n` : inner));
 }
 
 function readBack(table: Table): Row[] {
