@@ -5,12 +5,11 @@ import { type Dictionary, type Entries, LeafFill, type TextDictionary } from "./
 import type { ColumnChunk } from "./footer.ts";
 import { decodeBitPackedLevels, decodeHybrid, type HybridRun, inputOf, isOneRun } from "./hybrid.ts";
 import { gatherKernels, hybridKernel, KERNEL_BIT_WIDTH_MAX } from "./kernels.ts";
-import { ChunkPages, type PageHeader } from "./pages.ts";
+import { ChunkPages, type PageHeader, type PageMemory } from "./pages.ts";
 import type { LeafShape } from "./schema.ts";
+import { Scratch } from "./scratch.ts";
 import { decodeValues, ENCODING, type LeafLayout, layoutOf, type PageValues } from "./values.ts";
 
-/** The kernels may read and write so far past what they are given. */
-const SCRATCH_SLACK_BYTES = 64;
 const PAGE_VALUES_MAX = 1 << 28;
 
 /** Levels of the entries that a read gave, for `assemble.ts`. */
@@ -68,9 +67,9 @@ export class LeafReader {
   private level = 0;
   private value = 0;
   private valuesSeen = 0;
-  /** Scratch blocks for a page's indices, as they are in the file and as int32; 0 while there are none. */
-  private packed: Address = 0;
-  private unpacked: Address = 0;
+  /** A page as it is in the file, decompressed, and its indices as int32. */
+  private readonly memory: PageMemory;
+  private readonly unpacked: Scratch;
 
   constructor(parts: LeafParts) {
     this.parts = parts;
@@ -78,6 +77,9 @@ export class LeafReader {
     if (parts.chunk.physical !== parts.shape.element.physical)
       throw new RangeError("a chunk's type is not its column's");
     this.pages = new ChunkPages(parts.handle, parts.chunk, parts.compression);
+    const scratch = () => new Scratch(parts.arena, parts.owner);
+    this.memory = { arena: parts.arena, body: scratch(), packed: scratch() };
+    this.unpacked = scratch();
   }
 
   newFill(): LeafFill {
@@ -96,6 +98,13 @@ export class LeafReader {
       done += starts;
     }
     if (this.parts.shape.repetitionLevel > 0) this.takeRestOfRow(fill, levels);
+  }
+
+  /** Before anything was read: goes on at a page, whose first row is the next one then. Reads the dictionary. */
+  startAt(offset: number): void {
+    const header = this.pages.nextHeader();
+    if (header?.kind === "dictionary") this.dictionary = this.loadDictionary(header);
+    this.pages.seek(offset);
   }
 
   /** Moves past `rows` rows; pages without one wanted are not decompressed. */
@@ -205,7 +214,7 @@ export class LeafReader {
 
   private loadDictionary(header: PageHeader): Dictionary {
     const { shape } = this.parts;
-    const bytes = this.pages.body(header);
+    const bytes = this.pages.body(header, this.memory);
     const encoding = header.encoding === ENCODING.plainDictionary ? ENCODING.plain : header.encoding;
     const values = decodeValues(shape, this.layout, { bytes, encoding, count: header.valueCount });
     if (values.kind === "indices") throw new RangeError("a dictionary of indices");
@@ -235,7 +244,7 @@ export class LeafReader {
 
   private loadPage(header: PageHeader): void {
     const { shape } = this.parts;
-    const body = this.pages.body(header);
+    const body = this.pages.body(header, this.memory);
     const levelCount = header.valueCount;
     const { definition, repetition, start } = readLevels(shape, header, body);
     const count = definition === null ? levelCount : countEqual(definition, shape.definedLevel);
@@ -265,10 +274,9 @@ export class LeafReader {
     const bitWidth = bytes[0];
     if (bitWidth === undefined) throw new RangeError("dictionary indices are cut off");
     if (bitWidth > KERNEL_BIT_WIDTH_MAX) throw new RangeError(`dictionary indices of ${bitWidth} bits`);
-    this.packed = this.scratch(this.packed, bytes.length);
-    this.unpacked = this.scratch(this.unpacked, count * 4);
-    const [source, target] = [this.packed, this.unpacked];
-    arena.u8.set(bytes, source);
+    // The body stands in the arena.
+    const source = bytes.byteOffset;
+    const target = this.unpacked.take(count * 4);
     const failed = hybridKernel(arena, bitWidth).decode(source + 1, source + bytes.length, target, count);
     if (failed !== 0) throw new RangeError("dictionary indices are damaged");
     const highest = gatherKernels(arena).highest(target, count) >>> 0;
@@ -276,23 +284,12 @@ export class LeafReader {
     return new Int32Array(arena.buffer, target, count);
   }
 
-  /** A block of at least `bytes`, the given one if it is large enough. */
-  private scratch(block: Address, bytes: number): Address {
-    const { arena, owner } = this.parts;
-    if (block !== 0) {
-      if (arena.blockBytes(block) >= bytes + SCRATCH_SLACK_BYTES) return block;
-      arena.release(block);
-    }
-    return arena.allocate(bytes + SCRATCH_SLACK_BYTES, owner);
-  }
-
   /** Frees the dictionary; batches keep their own references. */
   close(): void {
     const { arena } = this.parts;
     if (this.dictionary?.kind === "text") for (const block of this.dictionary.text.blocks) arena.release(block);
     else if (this.dictionary !== null) arena.release(this.dictionary.address);
-    for (const block of [this.packed, this.unpacked]) if (block !== 0) arena.release(block);
-    this.packed = this.unpacked = 0;
+    for (const scratch of [this.memory.body, this.memory.packed, this.unpacked]) scratch.close();
     this.dictionary = null;
     this.page = null;
   }

@@ -1,7 +1,9 @@
+import type { Address, Arena } from "../../arrow/mod.ts";
 import { type Compression, type ReadHandle, unreachable } from "../../kernel/mod.ts";
-import { lz4DecompressBlock, lz4DecompressLegacy, snappyDecompress } from "../codec/mod.ts";
+import { lz4DecompressBlock, lz4DecompressLegacy, snappyDecompressIn } from "../codec/mod.ts";
 import type { Codec, ColumnChunk } from "./footer.ts";
 import { count as countOf } from "./footer.ts";
+import type { Scratch } from "./scratch.ts";
 import { ThriftReader, type ThriftStruct } from "./thrift.ts";
 
 /** Pages of one column chunk, headers parsed. Reads the chunk in windows, so a huge chunk needs little memory. */
@@ -23,8 +25,18 @@ export interface PageHeader {
 }
 
 const WINDOW_BYTES = 4 << 20;
+/** Read for a header alone: pages that are skipped are not read. */
+const HEADER_WINDOW_BYTES = 4096;
+const HEADER_BYTES_USUAL = 256;
 const HEADER_BYTES_MAX = 1 << 24;
 const PAGE_BYTES_MAX = 2 ** 31 - 1;
+
+/** Where bodies are put. */
+export interface PageMemory {
+  readonly arena: Arena;
+  readonly body: Scratch;
+  readonly packed: Scratch;
+}
 
 export class ChunkPages {
   private readonly handle: ReadHandle;
@@ -35,6 +47,8 @@ export class ChunkPages {
   private windowStart = 0;
   private position: number;
   private readonly end: number;
+  /** In the file: where the header that was read last starts. */
+  headerOffset = 0;
 
   constructor(handle: ReadHandle, chunk: ColumnChunk, compression: Compression) {
     this.handle = handle;
@@ -48,6 +62,7 @@ export class ChunkPages {
   nextHeader(): PageHeader | null {
     for (;;) {
       if (this.position >= this.end) return null;
+      this.headerOffset = this.position;
       const { header, bytes } = this.readHeader();
       this.position += bytes;
       if (header.kind === "other") {
@@ -69,48 +84,63 @@ export class ChunkPages {
     this.position += header.packedBytes;
   }
 
-  /** Body of the page whose header was just read, levels and values, decompressed. */
-  body(header: PageHeader): Uint8Array {
-    const packed = this.bytesAt(this.position, header.packedBytes);
+  /**
+   * Body of the page whose header was just read, levels and values, decompressed. It stands in the arena, until the next
+   * one is asked for.
+   */
+  body(header: PageHeader, memory: PageMemory): Uint8Array {
+    const packed = this.bytesAt(this.position, header.packedBytes, WINDOW_BYTES);
     this.position += header.packedBytes;
     if (header.crc !== null && this.compression.crc32(packed) !== header.crc)
       throw new RangeError("a page fails its checksum");
     const levelBytes = header.version === 2 ? header.definitionBytes + header.repetitionBytes : 0;
     if (levelBytes > Math.min(header.plainBytes, packed.length)) throw new RangeError("page levels are cut off");
-    // Not a view of the window where nothing was compressed: it moves on.
-    if (!header.compressed || this.chunk.codec === "none") return packed.slice();
-    const plainBytes = header.plainBytes - levelBytes;
-    const plain = decompress(this.compression, {
-      codec: this.chunk.codec,
-      packed: packed.subarray(levelBytes),
-      plainBytes,
-    });
-    if (plain.length !== plainBytes) throw new RangeError(`a page has ${plain.length} bytes instead of ${plainBytes}`);
-    if (levelBytes === 0) return plain;
-    const whole = new Uint8Array(header.plainBytes);
-    whole.set(packed.subarray(0, levelBytes));
-    whole.set(plain, levelBytes);
-    return whole;
+    const isPlain = !header.compressed || this.chunk.codec === "none";
+    const bytes = isPlain ? packed.length : header.plainBytes;
+    const address = memory.body.take(bytes);
+    const body = memory.body.view(bytes);
+    if (isPlain) {
+      body.set(packed);
+      return body;
+    }
+    body.set(packed.subarray(0, levelBytes));
+    const values = { packed: packed.subarray(levelBytes), plainBytes: bytes - levelBytes };
+    const { codec } = this.chunk;
+    if (codec === "snappy") unpackSnappy(memory, { ...values, target: address + levelBytes });
+    else {
+      const plain = decompress(this.compression, { ...values, codec });
+      if (plain.length !== values.plainBytes)
+        throw new RangeError(`a page has ${plain.length} bytes instead of ${values.plainBytes}`);
+      body.set(plain, levelBytes);
+    }
+    return body;
   }
 
   /** The header's size is not known before it is read: retried with a larger window when cut off. */
   private readHeader(): { header: PageHeader; bytes: number } {
-    for (let guess = 4096; ; guess *= 16) {
-      const length = Math.min(guess, this.end - this.position);
-      const reader = new ThriftReader(this.bytesAt(this.position, length));
+    for (let guess = HEADER_WINDOW_BYTES; ; guess *= 16) {
+      const there = guess === HEADER_WINDOW_BYTES ? this.inWindow(this.position) : 0;
+      const length = Math.min(there >= HEADER_BYTES_USUAL ? there : guess, this.end - this.position);
+      const reader = new ThriftReader(this.bytesAt(this.position, length, length));
       try {
         const header = parseHeader(reader.readStruct());
         return { header, bytes: reader.position };
       } catch (cause) {
-        if (length < guess || guess > HEADER_BYTES_MAX) throw cause;
+        if (this.position + length === this.end || guess > HEADER_BYTES_MAX) throw cause;
       }
     }
   }
 
-  private bytesAt(offset: number, length: number): Uint8Array {
+  /** Bytes of the window from `offset` on, at most as many as a header is looked for in. */
+  private inWindow(offset: number): number {
+    const left = this.windowStart + this.window.length - offset;
+    return offset < this.windowStart || left < 0 ? 0 : Math.min(left, HEADER_WINDOW_BYTES);
+  }
+
+  private bytesAt(offset: number, length: number, windowBytes: number): Uint8Array {
     const start = offset - this.windowStart;
     if (start >= 0 && start + length <= this.window.length) return this.window.subarray(start, start + length);
-    const wanted = Math.min(Math.max(length, WINDOW_BYTES), this.end - offset);
+    const wanted = Math.min(Math.max(length, windowBytes), this.end - offset);
     if (wanted < length) throw new RangeError("a column chunk is cut off");
     const window = new Uint8Array(wanted);
     const got = this.handle.readAt(offset, window, wanted);
@@ -181,9 +211,21 @@ function parseHeader(fields: ThriftStruct): PageHeader {
 }
 
 interface Packed {
-  readonly codec: Codec;
+  readonly codec: Exclude<Codec, "snappy">;
   readonly packed: Uint8Array;
   readonly plainBytes: number;
+}
+
+/** Larger blocks are given back at once. */
+const PACKED_KEPT_BYTES_MAX = 1 << 20;
+
+function unpackSnappy(memory: PageMemory, page: { packed: Uint8Array; plainBytes: number; target: Address }): void {
+  const { packed, plainBytes, target } = page;
+  if (plainBytes === 0) return;
+  const source = memory.packed.take(packed.length);
+  memory.arena.u8.set(packed, source);
+  snappyDecompressIn(memory.arena, { source, sourceBytes: packed.length, target, targetBytes: plainBytes });
+  if (packed.length > PACKED_KEPT_BYTES_MAX) memory.packed.close();
 }
 
 /** Throws what the codec throws on damaged input. */
@@ -193,8 +235,6 @@ function decompress(compression: Compression, page: Packed): Uint8Array {
   switch (codec) {
     case "none":
       return packed;
-    case "snappy":
-      return snappyDecompress(packed);
     case "gzip":
       return compression.gunzip(packed, plainBytes);
     case "brotli":
