@@ -1,8 +1,13 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { type RecordBatch, tableFromIPC, type Vector } from "apache-arrow";
 import { type Compressors, parquetReadObjects } from "hyparquet";
-import initParquetWasm, { readParquet } from "parquet-wasm/esm/parquet_wasm.js";
+import initParquetWasm, {
+  readParquet,
+  Table,
+  WriterPropertiesBuilder,
+  writeParquet,
+} from "parquet-wasm/esm/parquet_wasm.js";
 import type { DataType, Schema } from "../../src/arrow/mod.ts";
 import { lz4DecompressBlock } from "../../src/connectors/codec/mod.ts";
 import { tools } from "./support.ts";
@@ -85,14 +90,30 @@ function hyparquetCell(type: DataType, cell: unknown, at: { schema: Schema; i: n
   return typeof cell === "number" ? number(at.schema, at.i, cell) : cell;
 }
 
-let parquetWasm: Promise<unknown> | null = null;
+let started: Promise<unknown> | null = null;
+
+async function startArrowRs(): Promise<void> {
+  const wasm = new URL(import.meta.resolve("parquet-wasm/esm/parquet_wasm_bg.wasm"));
+  started ??= initParquetWasm({ module_or_path: readFileSync(wasm) });
+  await started;
+}
 
 /** The reader of arrow-rs, its vectors taken apart by apache-arrow. */
 export async function arrowRsRows(path: string, schema: Schema): Promise<unknown[][]> {
-  const wasm = new URL(import.meta.resolve("parquet-wasm/esm/parquet_wasm_bg.wasm"));
-  parquetWasm ??= initParquetWasm({ module_or_path: readFileSync(wasm) });
-  await parquetWasm;
+  await startArrowRs();
   return arrowRows(readParquet(readFileSync(path)).intoIPCStream(), schema);
+}
+
+/** Writes an Arrow IPC stream as Parquet with arrow-rs: one row group, pages of about `pageBytes`, with a page index. */
+export async function writeWithArrowRs(path: string, ipc: Uint8Array, pageBytes: number): Promise<void> {
+  await startArrowRs();
+  const properties = new WriterPropertiesBuilder()
+    .setDataPageSizeLimit(pageBytes)
+    .setWriteBatchSize(1000)
+    .setMaxRowGroupSize(1 << 30)
+    .setColumnDictionaryEnabled("id", false)
+    .build();
+  writeFileSync(path, writeParquet(Table.fromIPCStream(ipc), properties));
 }
 
 /** An Arrow IPC file or stream. */

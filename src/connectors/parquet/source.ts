@@ -7,6 +7,7 @@ import { asConnectorError } from "../error.ts";
 import { commonSchema, type FileKind, openFile, resolveFiles } from "../files.ts";
 import { withArrowTypes } from "./arrow_schema.ts";
 import { assemble, type LeafData, leavesOf } from "./assemble.ts";
+import { cutGroup, type PageStart } from "./cut.ts";
 import type { LeafFill } from "./fill.ts";
 import { type ColumnChunk, type Footer, NO_STATISTICS, type RowGroup, readFooter } from "./footer.ts";
 import { LeafReader, Levels } from "./leaf.ts";
@@ -16,7 +17,7 @@ import { type ColumnShape, columnShapes, fieldOf, type LeafShape } from "./schem
 export const PARQUET_FILES: FileKind = { what: "Parquet", endings: [".parquet", ".parq", ".pq"] };
 
 /** Row groups are put together in one split until it has so many rows or bytes. */
-const SPLIT_ROWS = 131_072;
+const SPLIT_ROWS = 122_880;
 const SPLIT_BYTES = 8 << 20;
 
 interface ParquetFile {
@@ -37,6 +38,8 @@ interface GroupData {
   readonly ranges: readonly RowRange[];
   /** By position of the leaf. */
   readonly chunks: ReadonlyMap<number, ColumnChunk>;
+  /** By position of the leaf: the page to begin with, when it is not the first. */
+  readonly starts: ReadonlyMap<number, PageStart>;
 }
 
 export const parquetSource: Source = {
@@ -57,9 +60,11 @@ export const parquetSource: Source = {
   splits(spec, request, tools) {
     const splits: Split[] = [];
     let rowsBefore = 0;
-    for (const file of openAll(spec, tools)) {
+    const files = openAll(spec, tools);
+    const groupCount = files.reduce((sum, file) => sum + file.footer.rowGroups.length, 0);
+    for (const file of files) {
       if (enough(request, rowsBefore)) break;
-      rowsBefore = fileSplits(file, { request, tools, splits, rowsBefore });
+      rowsBefore = fileSplits(file, { request, tools, splits, rowsBefore, groupCount });
     }
     return splits;
   },
@@ -98,10 +103,11 @@ interface SplitContext {
   readonly tools: Tools;
   readonly splits: Split[];
   readonly rowsBefore: number;
+  readonly groupCount: number;
 }
 
 function fileSplits(file: ParquetFile, context: SplitContext): number {
-  const { request, splits } = context;
+  const { request, tools, splits, groupCount } = context;
   const shapes = shapesOf(file, request.columns);
   const leaves = shapes.flatMap(leavesOf);
   let { rowsBefore } = context;
@@ -110,20 +116,26 @@ function fileSplits(file: ParquetFile, context: SplitContext): number {
   const close = () => {
     if (groups.length === 0) return;
     const data: SplitData = { path: file.path, shapes, groups };
-    splits.push({ index: splits.length, estimatedRows: rows, estimatedBytes: bytes, data });
+    splits.push({ index: splits.length, estimatedRows: rows, estimatedBytes: Math.round(bytes), data });
     [groups, rows, bytes] = [[], 0, 0];
   };
-  const handle = openFile(context.tools.disk, file.path);
+  const handle = openFile(tools.disk, file.path);
   try {
     for (const [index, group] of file.footer.rowGroups.entries()) {
       if (enough(request, rowsBefore)) break;
-      rowsBefore += group.rowCount;
       const ranges = wantedRanges({ group, shapes: file.shapes, predicate: request.predicate, handle });
-      if (ranges.length === 0) continue;
-      groups.push({ index, ranges, chunks: chunksOf(group, leaves) });
-      rows += ranges.reduce((sum, range) => sum + range.end - range.start, 0);
-      bytes += leaves.reduce((sum, leaf) => sum + (group.chunks[leaf.leaf]?.uncompressedBytes ?? 0), 0);
-      if (rows >= SPLIT_ROWS || bytes >= SPLIT_BYTES) close();
+      const chunks = chunksOf(group, leaves);
+      const groupBytes = leaves.reduce((sum, leaf) => sum + (group.chunks[leaf.leaf]?.uncompressedBytes ?? 0), 0);
+      const cut = { group, groupCount, leaves, ranges, handle, compression: tools.compression };
+      for (const piece of ranges.length === 0 ? [] : cutGroup(cut)) {
+        if (enough(request, rowsBefore + (piece.ranges[0] as RowRange).start)) break;
+        groups.push({ index, ranges: piece.ranges, chunks, starts: piece.starts });
+        const pieceRows = piece.ranges.reduce((sum, range) => sum + range.end - range.start, 0);
+        rows += pieceRows;
+        bytes += groupBytes * (pieceRows / group.rowCount);
+        if (rows >= SPLIT_ROWS || bytes >= SPLIT_BYTES) close();
+      }
+      rowsBefore += group.rowCount;
     }
   } finally {
     handle.close();
@@ -209,6 +221,7 @@ class ParquetReader implements SplitReader {
       );
     }
     this.group = { data, leaves, range: 0, row: 0 };
+    this.start(this.group);
     return this.group;
   }
 
@@ -221,6 +234,22 @@ class ParquetReader implements SplitReader {
   private endGroup(): void {
     for (const leaf of this.group?.leaves.values() ?? []) leaf.close();
     this.group = null;
+  }
+
+  /** Every column goes to its page nearest to the first row, and from there to the row itself. */
+  private start(group: OpenGroup): void {
+    const { data } = group;
+    const first = (data.ranges[0] as RowRange).start;
+    if (data.starts.size === 0) return;
+    for (const shape of this.leaves) {
+      const reader = group.leaves.get(shape.leaf) as LeafReader;
+      const page = data.starts.get(shape.leaf);
+      this.inColumn(data, shape, () => {
+        if (page !== undefined) reader.startAt(page.offset);
+        reader.skip(first - (page?.row ?? 0));
+      });
+    }
+    group.row = first;
   }
 
   private skipTo(group: OpenGroup, row: number): void {
