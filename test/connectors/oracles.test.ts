@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -73,6 +73,56 @@ describe("a Parquet file that SAGE wrote", () => {
     const path = join(directory, "dictionary.parquet");
     await write("parquet", parquet(path), schema, batches(schema, row, SIZES));
     await expectEverywhere(path, schema, expectedRows(schema, row, ROWS));
+  });
+
+  it("with repeated values in plain columns is read equally by others, and not larger than DuckDB writes it", async () => {
+    const schema: Schema = {
+      fields: [
+        { name: "id", type: { kind: "int64" }, nullable: false },
+        { name: "city", type: { kind: "utf8" }, nullable: true },
+        { name: "code", type: { kind: "int64" }, nullable: true },
+        { name: "price", type: { kind: "float64" }, nullable: false },
+        { name: "amount", type: { kind: "decimal", precision: 12, scale: 2 }, nullable: true },
+        { name: "late", type: { kind: "utf8" }, nullable: false },
+        { name: "nothing", type: { kind: "utf8" }, nullable: true },
+      ],
+    };
+    const mixed = (i: number) => Math.imul(i, 2654435761) >>> 8;
+    const row = (i: number): CellInput[] => [
+      BigInt(mixed(i)) * 1_000_003n,
+      i % 17 === 0 ? null : `city of ${mixed(i) % 90}`,
+      i % 19 === 0 ? null : BigInt(mixed(i + 1) % 700) * 1_000_000_007n,
+      i % 100 === 7 ? -0 : (mixed(i + 2) % 500) / 4,
+      `${mixed(i + 3) % 60}.25`,
+      // Repeated in the first page, all different after it.
+      i < 20_000 ? `kind ${i % 5}` : `text ${mixed(i)}`,
+      null,
+    ];
+    const path = join(directory, "repeated.parquet");
+    const theirs = join(directory, "repeated_duckdb.parquet");
+    await write(
+      "parquet",
+      parquet(path, { rowGroupRows: 50_000 }),
+      schema,
+      batches(schema, row, [20_000, 25_000, 5_000]),
+    );
+    await expectEverywhere(path, schema, expectedRows(schema, row, 50_000));
+    await duckdb(`copy (from '${path}') to '${theirs}' (codec zstd, row_group_size 50000)`);
+    expect(statSync(path).size).toBeLessThan(1.1 * statSync(theirs).size);
+    const stated = await duckdb(
+      `select stats_min_value, stats_max_value, stats_null_count::int, encodings like '%RLE_DICTIONARY%'
+       from parquet_metadata('${path}') where path_in_schema in ('city', 'code', 'price', 'late') order by column_id`,
+    );
+    const found = await duckdb(
+      ["city", "code", "price", "late"]
+        .map(
+          (name) =>
+            `select min(${name})::varchar, max(${name})::varchar, count(*) filter (${name} is null)::int from '${path}'`,
+        )
+        .join(" union all "),
+    );
+    expect(stated.map((columns) => columns.slice(0, 3))).toEqual(found);
+    expect(stated.map((columns) => columns[3])).toEqual([true, true, true, true]);
   });
 
   it("with nested columns is read equally by DuckDB", async () => {

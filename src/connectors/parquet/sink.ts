@@ -6,8 +6,16 @@ import type { Sink } from "../contract.ts";
 import { ConnectorError } from "../error.ts";
 import { type FileEncoder, FileSinkWriter } from "../file_output.ts";
 import { encodeThrift, type ThriftField, type ThriftFields } from "./thrift.ts";
+import { ValueDictionary } from "./write_dictionary.ts";
 import { encodeHybrid, type LeafSlots, shred } from "./write_levels.ts";
-import { schemaElements, type WriteLeaf, type WriteNode, writeLeaves, writeNode } from "./write_schema.ts";
+import {
+  PHYSICAL_CODE,
+  schemaElements,
+  type WriteLeaf,
+  type WriteNode,
+  writeLeaves,
+  writeNode,
+} from "./write_schema.ts";
 import { ColumnStatistics } from "./write_statistics.ts";
 import { byteArrays, plainValues } from "./write_values.ts";
 
@@ -27,8 +35,6 @@ export const parquetSink: Sink = {
 
 const MAGIC = new TextEncoder().encode("PAR1");
 const PAGE_ROWS_MAX = 65_536;
-/** A dictionary that grew past this is not used for further pages. */
-const DICTIONARY_BYTES_MAX = 1 << 20;
 
 const CODEC_CODE: Record<ParquetCodec, number> = { none: 0, snappy: 1, gzip: 2, brotli: 4, zstd: 6, lz4: 7 };
 const PLAIN = 0;
@@ -175,17 +181,16 @@ class ChunkEncoder {
   private packedBytes = 0;
   private plainBytes = 0;
   private valueCount = 0;
-  /** Texts of the dictionary in order, by themselves; texts come from columns that have a dictionary. */
-  private readonly dictionary = new Map<string, number>();
-  private readonly dictionaryValues: Uint8Array[] = [];
-  private dictionaryBytes = 0;
-  private plainPages = false;
+  /** null where no dictionary is made: bool, null. */
+  private readonly dictionary: ValueDictionary | null;
 
   constructor(leaf: WriteLeaf, tools: Tools, codec: ParquetCodec) {
     this.leaf = leaf;
     this.tools = tools;
     this.codec = codec;
     this.statistics = new ColumnStatistics(leaf.type);
+    const width = dictionaryWidth(leaf);
+    this.dictionary = width === null ? null : new ValueDictionary(width);
   }
 
   addPage(slots: LeafSlots): void {
@@ -193,17 +198,14 @@ class ChunkEncoder {
     const levels: Uint8Array[] = [];
     if (leaf.repetitionLevel > 0) levels.push(...levelBytes(slots.repetition, leaf.repetitionLevel));
     if (leaf.definedLevel > 0) levels.push(...levelBytes(slots.definition, leaf.definedLevel));
-    const indices = this.dictionaryIndices(slots);
-    const plain = indices === null ? plainValues(this.tools.arena, slots.column, leaf, slots.values) : null;
-    if (plain !== null && this.leaf.type.kind !== "null") this.statistics.add(plain);
+    const values = this.values(slots);
     this.statistics.nullCount += slots.definition.length - slots.values.length;
-    if (plain !== null) this.plainPages = true;
-    const body = concat([...levels, plain ?? (indices as Uint8Array)]);
+    const body = concat([...levels, values.bytes]);
     const count = slots.definition.length;
     this.valueCount += count;
     this.push(DATA_PAGE, body, [
       [1, { i32: count }],
-      [2, { i32: plain === null ? RLE_DICTIONARY : PLAIN }],
+      [2, { i32: values.encoding }],
       [3, { i32: RLE }],
       [4, { i32: RLE }],
     ]);
@@ -229,43 +231,40 @@ class ChunkEncoder {
     return [head, packed];
   }
 
-  /** Indices with their bit width before them; null when the page is written plainly. */
-  private dictionaryIndices(slots: LeafSlots): Uint8Array | null {
+  private values(slots: LeafSlots): { bytes: Uint8Array; encoding: number } {
+    // Without values there may be no dictionary page for indices to refer to.
+    if (slots.values.length === 0) return { bytes: new Uint8Array(0), encoding: PLAIN };
+    const known = this.knownIndices(slots);
+    if (known !== null) return { bytes: indexBytes(known), encoding: RLE_DICTIONARY };
+    const plain = plainValues(this.tools.arena, slots.column, this.leaf, slots.values);
+    const indices = this.dictionary?.indices(plain, slots.values.length) ?? null;
+    if (indices !== null) return { bytes: indexBytes(indices), encoding: RLE_DICTIONARY };
+    if (this.leaf.type.kind !== "null") this.statistics.add(plain);
+    return { bytes: plain, encoding: PLAIN };
+  }
+
+  /** Of a column that has a dictionary: looked up once a distinct value. */
+  private knownIndices(slots: LeafSlots): Int32Array | null {
     const { column, values } = slots;
-    if (column.dictionary === null || this.leaf.physical !== 6 || this.dictionaryBytes > DICTIONARY_BYTES_MAX)
+    const { dictionary } = this;
+    if (column.dictionary === null || this.leaf.physical !== PHYSICAL_CODE.byteArray || dictionary === null)
       return null;
+    if (dictionary.isFull) return null;
     const { arena } = this.tools;
     const codes = new Int32Array(arena.buffer, column.data, column.length);
     const map = new Int32Array(column.dictionary.length).fill(-1);
     const indices = new Int32Array(values.length);
-    let highest = 0;
     for (let i = 0; i < values.length; i++) {
       const code = codes[values[i] as number] as number;
       let index = map[code] as number;
       if (index < 0) {
-        index = this.dictionaryIndex(column.dictionary, code);
+        const value = byteArrays(arena, column.dictionary, Int32Array.of(code));
+        index = dictionary.add(value, 0, value.length);
         map[code] = index;
       }
       indices[i] = index;
-      if (index > highest) highest = index;
     }
-    const bitWidth = Math.max(1, 32 - Math.clz32(highest));
-    if (indices.length === 0) return Uint8Array.of(bitWidth);
-    return concat([Uint8Array.of(bitWidth), encodeHybrid(indices, bitWidth)]);
-  }
-
-  private dictionaryIndex(dictionary: Column, code: number): number {
-    const value = byteArrays(this.tools.arena, dictionary, Int32Array.of(code));
-    let key = "";
-    for (let i = 4; i < value.length; i++) key += String.fromCharCode(value[i] as number);
-    let index = this.dictionary.get(key);
-    if (index === undefined) {
-      index = this.dictionary.size;
-      this.dictionary.set(key, index);
-      this.dictionaryValues.push(value);
-      this.dictionaryBytes += value.length;
-    }
-    return index;
+    return indices;
   }
 
   finish(position: number): ClosedChunk {
@@ -274,11 +273,12 @@ class ChunkEncoder {
     let dataOffset = position;
     let packedBytes = this.packedBytes;
     let plainBytes = this.plainBytes;
-    if (this.dictionary.size > 0) {
-      const body = concat(this.dictionaryValues);
+    const hasDictionary = this.dictionary !== null && this.dictionary.count > 0;
+    if (this.dictionary !== null && hasDictionary) {
+      const body = this.dictionary.body();
       this.statistics.add(body);
       const [head, packed] = this.page(DICTIONARY_PAGE, body, [
-        [1, { i32: this.dictionary.size }],
+        [1, { i32: this.dictionary.count }],
         [2, { i32: PLAIN }],
       ]);
       pieces.push(head, packed);
@@ -288,8 +288,7 @@ class ChunkEncoder {
       plainBytes += head.length + body.length;
     }
     pieces.push(...this.pages);
-    const encodings =
-      this.dictionary.size > 0 ? [RLE, PLAIN, RLE_DICTIONARY] : this.plainPages ? [RLE, PLAIN] : [RLE, RLE_DICTIONARY];
+    const encodings = hasDictionary ? [RLE, PLAIN, RLE_DICTIONARY] : [RLE, PLAIN];
     const metadata: ThriftFields = [
       [1, { i32: this.leaf.physical }],
       [2, { i32s: encodings }],
@@ -312,6 +311,22 @@ class ChunkEncoder {
       plainBytes,
     };
   }
+}
+
+/** Bytes a value in the dictionary page; 0 for byte arrays, null where a dictionary is of no use. */
+function dictionaryWidth(leaf: WriteLeaf): number | null {
+  if (leaf.type.kind === "null" || leaf.physical === PHYSICAL_CODE.boolean) return null;
+  if (leaf.physical === PHYSICAL_CODE.byteArray) return 0;
+  if (leaf.physical === PHYSICAL_CODE.fixed) return leaf.byteWidth > 0 ? leaf.byteWidth : null;
+  return leaf.physical === PHYSICAL_CODE.int32 || leaf.physical === PHYSICAL_CODE.float ? 4 : 8;
+}
+
+/** Indices with their bit width before them. */
+function indexBytes(indices: Int32Array): Uint8Array {
+  let highest = 0;
+  for (let i = 0; i < indices.length; i++) if ((indices[i] as number) > highest) highest = indices[i] as number;
+  const bitWidth = Math.max(1, 32 - Math.clz32(highest));
+  return concat([Uint8Array.of(bitWidth), encodeHybrid(indices, bitWidth)]);
 }
 
 function levelBytes(levels: Uint8Array, highest: number): [Uint8Array, Uint8Array] {
