@@ -111,9 +111,9 @@ test("a second Ctrl-C ends the process at once, and leaves no file", async () =>
 function smallDisk(cwd: string): string | null {
   const path = join(cwd, "disk");
   mkdirSync(path);
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path]).status === 0;
+  const mounted = spawnSync("/usr/bin/env", ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path]).status === 0;
   if (!mounted) return null;
-  onTestFinished(() => void spawnSync("umount", ["-l", path]));
+  onTestFinished(() => void spawnSync("/usr/bin/env", ["umount", "-l", path]));
   return path;
 }
 

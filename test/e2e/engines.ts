@@ -2,33 +2,16 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { releaseBatch, rowsOf } from "../../src/arrow/mod.ts";
 import type { LogicalPlan } from "../../src/plan/mod.ts";
-import {
-  type BundledJob,
-  bundleJob,
-  createEngine,
-  type Engine,
-  type EngineOptions,
-  type RootResult,
-} from "../../src/platform/mod.ts";
+import { type BundledJob, bundleJob, type Engine, type RootResult } from "../../src/platform/mod.ts";
 import { type Dataflow, isDataflow } from "../../src/stream/mod.ts";
 
 /** The real engine, as `sage run` wires it: worker threads over one arena, user functions from a bundle. */
-
-export async function engineWith(options: EngineOptions = {}): Promise<Engine> {
-  const engine = await createEngine(options);
-  onTestFinished(() => engine.close());
-  return engine;
-}
 
 export function jobPath(name: string): string {
   return fileURLToPath(new URL(`jobs/${name}`, import.meta.url));
 }
 
-/** A job file of this folder, bundled and built. */
-export async function openJob(name: string): Promise<{ bundle: BundledJob; plan: LogicalPlan }> {
-  return await openJobFile(jobPath(name));
-}
-
+/** A job file, bundled and built; the bundle is gone after the test. */
 export async function openJobFile(path: string): Promise<{ bundle: BundledJob; plan: LogicalPlan }> {
   const bundle = await bundleJob(path);
   onTestFinished(() => bundle.dispose());
