@@ -12,6 +12,7 @@ export { SageError } from "./src/kernel/mod.ts";
 export { PlanError, type PlanErrorCode } from "./src/plan/mod.ts";
 export {
   type AnyExpr,
+  type AnyTable,
   type ArrowWriteOptions,
   avg,
   type BadRowPolicy,

@@ -21,7 +21,7 @@ export interface BenchResult {
 }
 
 const WARMUPS = 2;
-const RUNS = 9;
+const RUNS = 7;
 
 /** Runs both engines in turn; medians of times and of the ratios of neighbouring runs. Throws when answers differ. */
 export async function compareCase(setting: Setting, given: BenchCase): Promise<BenchResult> {

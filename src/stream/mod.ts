@@ -37,4 +37,4 @@ export {
 export type { CsvReadOptions, JsonReadOptions, PathsInput, SchemaOption } from "./sources.ts";
 export { Stream } from "./stream.ts";
 export type { Open, RowInput, RowOf, SchemaInput, TypeText } from "./types.ts";
-export type { BatchColumns, BatchTable, BatchVector } from "./user_batch.ts";
+export type { AnyTable, BatchColumns, BatchTable, BatchVector } from "./user_batch.ts";

@@ -40,7 +40,7 @@ import {
   scan,
 } from "./sources.ts";
 import type { ColumnName, Flat, InferredRow, IsOpen, Open, RowInput, RowOf, SchemaInput } from "./types.ts";
-import type { BatchColumns, BatchTable } from "./user_batch.ts";
+import type { AnyTable, BatchColumns, BatchTable } from "./user_batch.ts";
 
 /** The row of a source: of its declared schema, else open. */
 type SourceRow<S> = [S] extends [SchemaInput] ? (string extends keyof S ? Open : RowOf<S>) : Open;
@@ -186,7 +186,7 @@ export class Stream<R = Open> {
 
   /** A JavaScript function makes columns of a batch: the fastest way for own code. The batch is only valid during the call. */
   mapBatches<const S extends SchemaInput>(
-    fn: (batch: BatchTable<R>) => BatchColumns<RowOf<S>> | BatchTable,
+    fn: (batch: BatchTable<R>) => BatchColumns<RowOf<S>> | AnyTable,
     schema: S,
   ): Stream<RowOf<S>> {
     return this.#userFunction("mapBatches", fn, schema);

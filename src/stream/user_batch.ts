@@ -1,6 +1,7 @@
 import type { IsOpen } from "./types.ts";
 
-/** A column as a user's batch function gets it: an `apache-arrow` vector over the engine's memory, valid during the call. */
+/** A column as a user's batch function gets it: over the engine's memory and valid during the call, with the
+ * names of an `apache-arrow` vector. */
 export interface BatchVector<T = unknown> {
   readonly length: number;
   readonly nullCount: number;
@@ -10,10 +11,14 @@ export interface BatchVector<T = unknown> {
   [Symbol.iterator](): Iterator<T | null>;
 }
 
-/** A batch as a user's batch function gets it: an `apache-arrow` table. */
-export interface BatchTable<R = Readonly<Record<string, unknown>>> {
+/** What every table has; also those of `apache-arrow`. */
+export interface AnyTable {
   readonly numRows: number;
   readonly numCols: number;
+}
+
+/** A batch as a user's batch function gets it, with the names of an `apache-arrow` table. */
+export interface BatchTable<R = Readonly<Record<string, unknown>>> extends AnyTable {
   getChild<K extends IsOpen<R> extends true ? string : keyof R & string>(
     name: K,
   ): BatchVector<K extends keyof R ? NonNullable<R[K]> : unknown> | null;
