@@ -7,6 +7,8 @@ import { describe, expect, it } from "vitest";
 import type { DataType, Schema } from "../../src/arrow/mod.ts";
 import { rowSpans } from "../../src/connectors/csv/borders.ts";
 import { dialectOf } from "../../src/connectors/csv/dialect.ts";
+import { duckdb } from "./oracles.ts";
+import { batches, write } from "./sink_rows.ts";
 import { load, plainRows, spec, tools } from "./support.ts";
 import { csvOptions } from "./text_fixtures.ts";
 
@@ -30,6 +32,45 @@ const field = fc.oneof(
 function quoted(text: string): string {
   return `"${text.replaceAll('"', '""')}"`;
 }
+
+describe("a file of one column", () => {
+  const one: Schema = { fields: [{ name: "a", type: { kind: "int64" }, nullable: true }] };
+  it("has a null for every blank line, as DuckDB reads it", async () => {
+    for (const newline of ["\n", "\r\n"]) {
+      const path = file(["a", "1", "", "2", "", "", "3", ""].join(newline));
+      const loaded = await load(spec("csv", csvOptions([path])), { batchRows: 2 });
+      expect(loaded.rows).toEqual([[1n], [null], [2n], [null], [null], [3n]]);
+      expect(await duckdb(`select a from read_csv('${path}', header = true)`)).toEqual(loaded.rows);
+    }
+  });
+
+  it("has nulls at its start and end, with and without a header", async () => {
+    const rows = [[null], [1n], [null]];
+    for (const header of [true, false]) {
+      const path = file(`${header ? "a\n" : ""}\n1\n\n`);
+      expect((await load(spec("csv", csvOptions([path], { header, schema: one })))).rows).toEqual(rows);
+    }
+    expect((await load(spec("csv", csvOptions([file("a\n")], { schema: one })))).rows).toEqual([]);
+    expect((await load(spec("csv", csvOptions([file("\n\n")], { header: false, schema: one })))).rows).toEqual([
+      [null],
+      [null],
+    ]);
+  });
+
+  it("has no rows for blank lines where empty is no null", async () => {
+    const path = file("a\nx\n\ny\n");
+    expect((await load(spec("csv", csvOptions([path], { nulls: ["NA"] })))).rows).toEqual([["x"], ["y"]]);
+  });
+
+  it("comes back from the sink with its nulls and empty texts", async () => {
+    const path = join(directory, "one.csv");
+    const text = texts("a");
+    const row = (i: number) => [i % 3 === 0 ? null : i % 3 === 1 ? "" : `t${i}`];
+    const options = { path, delimiter: ",", quote: '"', header: true, null: "", newline: "\n", compression: "none" };
+    await write("csv", options, text, batches(text, row, [100]));
+    expect((await load(spec("csv", csvOptions([path])))).rows).toEqual(Array.from({ length: 100 }, (_, i) => row(i)));
+  });
+});
 
 describe("CSV text", () => {
   it("comes back as it was written, whatever is in the fields", async () => {

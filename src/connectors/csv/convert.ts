@@ -12,7 +12,7 @@ import { clock, clockInstant, clockOfDay, parseClock, parseDate, parseTimestamp 
 import { isUtf8 } from "../utf8.ts";
 import type { Dialect } from "./dialect.ts";
 import { numberKernels, STATE_DONE, STATE_EMPTY } from "./kernels.ts";
-import { END_MASK, ESCAPED, type FieldTable, QUOTED, unescapeField } from "./rows.ts";
+import { END_MASK, ESCAPED, type FieldTable, unescapeField } from "./rows.ts";
 
 /**
  * Fields of one column into the arena. Rows whose field does not fit go to `bad`; the caller drops them from the table
@@ -404,9 +404,4 @@ function storeInteger(bytes: Uint8Array, values: IntegerView, range: readonly [n
     values[row] = value;
     return true;
   };
-}
-
-/** True when the field was not quoted. */
-export function isBare(flaggedEnd: number): boolean {
-  return (flaggedEnd & QUOTED) === 0;
 }

@@ -57,15 +57,18 @@ function parseHead(path: string, bytes: Uint8Array, context: { dialect: Dialect;
   const sample = { bytes, length: bytes.length };
   let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   for (let i = 0; i < options.skipRows; i++) at = skipLine(sample, at);
+  const start = at;
   at = skipBlank(sample, dialect, at);
-  if (at >= sample.length) return { names: declaredNames(options), dataStart: at, sample };
+  if (at >= sample.length && (options.header || options.schema?.fields.length !== 1))
+    return { names: declaredNames(options), dataStart: at, sample };
   const row = readLooseRow(sample, dialect, at);
   if (row.starts.length > COLUMNS_MAX)
     throw new ConnectorError("corrupt", `Cannot read ${path}: more than ${COLUMNS_MAX} columns.`);
   if (!options.header) {
     const declared = declaredNames(options);
     const names = row.starts.map((_, i) => declared[i] ?? `column${i + 1}`);
-    return { names, dataStart: at, sample };
+    // Blank lines are rows where there is one column.
+    return { names, dataStart: names.length === 1 ? start : at, sample };
   }
   const names = row.starts.map((start, i) =>
     headerName(path, sample.bytes, { start, end: row.ends[i] as number, dialect }),

@@ -41,7 +41,8 @@ export interface Window {
 
 /**
  * Cuts up to `maxRows` rows; `window.position` and `event` move past them. Bad rows are put in `bad`. Gives false when
- * the rest of the window is an incomplete row.
+ * the rest of the window is an incomplete row. Blank lines are left out, but where there is only one column: there it is
+ * how a null is written.
  */
 export function cutRows(
   window: Window,
@@ -53,6 +54,7 @@ export function cutRows(
   const { starts, ends, rowStarts, width } = table;
   const { delimiter, quote, comment } = dialect;
   const { maxRows, bad } = options;
+  const blankIsRow = width === 1 && dialect.emptyIsNull;
   let rows = 0;
   let event = window.event;
   let rowStart = window.position;
@@ -84,7 +86,7 @@ export function cutRows(
         }
       }
       const blank = column === 0 && fieldStart === at && quotedStart < 0;
-      if (!blank && !(comment >= 0 && bytes[rowStart] === comment)) {
+      if (!(blank && (at >= length || !blankIsRow)) && !(comment >= 0 && bytes[rowStart] === comment)) {
         if (column < width) {
           starts[base + column] = quotedStart >= 0 ? quotedStart : fieldStart;
           ends[base + column] = quotedStart >= 0 ? quotedEnd : at;
@@ -162,17 +164,6 @@ function skipToLineEnd(window: Window, from: number): number {
     event++;
   }
   return event;
-}
-
-/** Where all special bytes are, without WebAssembly: for headers and samples. */
-export function findSpecials(bytes: Uint8Array, length: number, dialect: Dialect): Int32Array {
-  const { delimiter, quote, escape } = dialect;
-  const found: number[] = [];
-  for (let i = 0; i < length; i++) {
-    const byte = bytes[i] as number;
-    if (byte === delimiter || byte === quote || byte === escape || byte === LF || byte === CR) found.push(i);
-  }
-  return Int32Array.from(found);
 }
 
 /** The field's bytes with quoting undone: `bytes` itself from start to end where nothing is escaped. */
