@@ -119,13 +119,21 @@ function fillArena(spareBytes: number): number[] {
   return blocks;
 }
 
-/** Runs a plan over tables and checks that nothing stays in the arena. */
+/** Runs a plan over tables and checks that nothing stays in the arena, also when it failed. */
 export async function run(
   node: PlanNode,
   tables: Readonly<Record<string, Table>>,
   options: RunOptions = {},
 ): Promise<Row[]> {
   const before = arena.bytesInUse();
+  const [settled] = await Promise.allSettled([runTables(node, tables, options)]);
+  const leaked = arena.bytesInUse() - before;
+  if (leaked !== 0) throw new Error(`${leaked} bytes were not given back`);
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
+}
+
+async function runTables(node: PlanNode, tables: Readonly<Record<string, Table>>, options: RunOptions): Promise<Row[]> {
   const batchRows = options.batchRows ?? 64;
   const entries = Object.entries(tables).map(([name, table]) => [name, batchesOf(table, batchRows)] as const);
   const ballast = options.spareBytes === undefined ? [] : fillArena(options.spareBytes);
@@ -158,8 +166,6 @@ export async function run(
   } finally {
     for (const block of ballast) arena.release(block);
     for (const [, batches] of entries) for (const batch of batches) releaseBatch(arena, batch);
-    const leaked = arena.bytesInUse() - before;
-    if (leaked !== 0) throw new Error(`${leaked} bytes were not given back`);
   }
 }
 
