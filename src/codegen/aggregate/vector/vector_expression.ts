@@ -149,8 +149,10 @@ function compareFloats(op: Comparison, a: Floats, b: Floats): Expr<"v128"> {
       return v128.not(compareFloats("eq", a, b));
     case "lt":
       if (b.isNumber) return f64x2.lt(a.value, b.value);
+      if (a.isNumber) return v128.not(f64x2.le(b.value, a.value));
       return v128.andnot(f64x2.eq(a.value, a.value), f64x2.ge(a.value, b.value));
     case "le":
+      if (b.isNumber) return f64x2.le(a.value, b.value);
       return v128.not(compareFloats("lt", b, a));
     case "gt":
       return compareFloats("lt", b, a);
