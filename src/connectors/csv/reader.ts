@@ -185,13 +185,14 @@ export class CsvReader implements SplitReader {
     if (this.tableBlock !== 0) arena.release(this.tableBlock);
     this.tableBlock = 0;
     const fields = rows * width;
-    this.tableBlock = arena.allocate((2 * fields + rows) * 4, owner);
+    this.tableBlock = arena.allocate((2 * fields + rows + 2) * 4, owner);
     const view = (at: number, length: number) => new Int32Array(arena.buffer, this.tableBlock + at * 4, length);
     const table = {
       width,
       starts: view(0, fields),
       ends: view(fields, fields),
       rowStarts: view(2 * fields, rows),
+      progress: view(2 * fields + rows, 2),
       rows: 0,
     };
     this.table = table;
@@ -204,6 +205,7 @@ export class CsvReader implements SplitReader {
     for (;;) {
       const bad: BadRow[] = [];
       const complete = cutRows(window, this.parts.dialect, table, {
+        arena: this.parts.context.arena,
         maxRows: Math.min(maxRows, table.rowStarts.length),
         bad,
       });

@@ -1,3 +1,5 @@
+import type { Arena } from "../../arrow/mod.ts";
+import { cutPlainRows } from "./cut_kernel.ts";
 import { CR, type Dialect, LF } from "./dialect.ts";
 
 /**
@@ -17,6 +19,8 @@ export interface FieldTable {
   readonly ends: Int32Array;
   /** Where each row starts in the window. */
   readonly rowStarts: Int32Array;
+  /** Two words for `cut_kernel.ts`. */
+  readonly progress: Int32Array;
   rows: number;
 }
 
@@ -39,12 +43,32 @@ export interface Window {
   position: number;
 }
 
+/** Rows that are cut here after one that the kernel does not cut, before it is tried again. */
+const SLOW_ROWS = 64;
+
 /**
  * Cuts up to `maxRows` rows; `window.position` and `event` move past them. Bad rows are put in `bad`. Gives false when
  * the rest of the window is an incomplete row. Blank lines are left out, but where there is only one column: there it is
  * how a null is written.
  */
 export function cutRows(
+  window: Window,
+  dialect: Dialect,
+  table: FieldTable,
+  options: { arena: Arena; maxRows: number; bad: BadRow[] },
+): boolean {
+  const { arena, maxRows, bad } = options;
+  table.rows = 0;
+  for (;;) {
+    cutPlainRows(arena, window, { dialect, table, maxRows });
+    if (table.rows >= maxRows || window.position >= window.length) return true;
+    const complete = cutAnyRows(window, dialect, table, { maxRows: Math.min(maxRows, table.rows + SLOW_ROWS), bad });
+    if (!complete) return false;
+  }
+}
+
+/** Adds rows of any kind to the table, up to `maxRows` in all. */
+function cutAnyRows(
   window: Window,
   dialect: Dialect,
   table: FieldTable,
@@ -55,15 +79,15 @@ export function cutRows(
   const { delimiter, quote, comment } = dialect;
   const { maxRows, bad } = options;
   const blankIsRow = width === 1 && dialect.emptyIsNull;
-  let rows = 0;
+  let { rows } = table;
   let event = window.event;
   let rowStart = window.position;
   let fieldStart = rowStart;
-  let [column, base] = [0, 0];
+  let column = 0;
+  let base = rows * width;
   let quotedStart = -1;
   let quotedEnd = 0;
   let malformed = false;
-  table.rows = 0;
   if (comment >= 0 && bytes[rowStart] === comment) event = skipToLineEnd(window, event);
   while (rows < maxRows && event < eventCount) {
     const at = events[event++] as number;
