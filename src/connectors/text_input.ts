@@ -83,7 +83,11 @@ export async function readHead(
     return { bytes: bytes.subarray(0, count), whole: count === handle.bytes };
   }
   // The caller closes the file.
-  const input = gzipInput({ bytes: handle.bytes, readAt: handle.readAt, close: () => undefined }, compression, 0);
+  const input = gzipInput(
+    { bytes: handle.bytes, readAt: (...place) => handle.readAt(...place), close: () => undefined },
+    compression,
+    0,
+  );
   try {
     const bytes = new Uint8Array(maxBytes);
     let length = 0;

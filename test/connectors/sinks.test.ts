@@ -114,7 +114,8 @@ describe("every file sink", () => {
       const writer = open();
       writeFileSync(join(place, "a", "other"), "");
       void writer.abort(1);
-      expect(readdirSync(place, { recursive: true }).sort()).toEqual(["a", "a/other"]);
+      expect(readdirSync(place)).toEqual(["a"]);
+      expect(readdirSync(join(place, "a"))).toEqual(["other"]);
       void open().commit(1);
       expect(existsSync(path)).toBe(true);
     });

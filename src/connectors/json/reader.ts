@@ -205,7 +205,7 @@ export class JsonReader implements SplitReader {
   }
 
   private appendRow(open: OpenPart, builder: BatchBuilder, row: { start: number; end: number }): void {
-    const cells: CellInput[] = new Array(this.fields.size).fill(null);
+    const cells: CellInput[] = Array.from({ length: this.fields.size }, () => null);
     try {
       if (this.cursor.peek() !== 123) throw new JsonError("it is no object");
       this.cursor.object(this.fields, cells);

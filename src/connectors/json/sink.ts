@@ -73,10 +73,10 @@ export function jsonText(type: DataType, cell: Cell): string {
       return jsonText(type.value, cell);
     case "float32":
     case "float64":
-      return Number.isFinite(cell) ? (Object.is(cell, -0) ? "-0" : String(cell)) : `"${String(cell)}"`;
+      return floatText(cell as number);
     case "bool":
     case "decimal":
-      return String(cell);
+      return String(cell as boolean | string);
     case "int8":
     case "int16":
     case "int32":
@@ -85,7 +85,7 @@ export function jsonText(type: DataType, cell: Cell): string {
     case "uint16":
     case "uint32":
     case "uint64":
-      return String(cell);
+      return String(cell as number | bigint);
     case "list":
       return `[${(cell as readonly Cell[]).map((item) => jsonText(type.item.type, item)).join(",")}]`;
     case "struct": {
@@ -95,4 +95,9 @@ export function jsonText(type: DataType, cell: Cell): string {
     default:
       return JSON.stringify(typeof cell === "string" ? cell : formatCell(type, cell));
   }
+}
+
+function floatText(value: number): string {
+  if (!Number.isFinite(value)) return `"${value}"`;
+  return Object.is(value, -0) ? "-0" : String(value);
 }

@@ -130,7 +130,7 @@ function parseFooter(root: ThriftStruct, fileBytes: number): Footer {
 function parseElement(element: ThriftStruct): SchemaElement {
   const type = element.get(1);
   const physical = type === undefined ? null : PHYSICAL[count(type, "physical type")];
-  if (physical === undefined) throw new RangeError(`unknown physical type ${String(type)}`);
+  if (physical === undefined) throw new RangeError(`unknown physical type ${count(type, "physical type")}`);
   const repetition = (["required", "optional", "repeated"] as const)[count(element.get(3) ?? 0, "repetition")];
   if (repetition === undefined) throw new RangeError("unknown repetition type");
   const byteWidth = count(element.get(2) ?? 0, "type length");
