@@ -45,15 +45,25 @@ export class CodeStage implements Stage {
     this.#state = spec.state === null ? null : terminalState(worker, spec.state, spec.pipeline.terminal);
   }
 
-  async push(rows: Rows): Promise<void> {
-    this.#taskRowBase ??= rows.rowBase + BigInt(rows.start);
+  push(rows: Rows): void | Promise<void> {
     const prepared = this.#prepare(rows.batch);
+    // A terminal with a state hands nothing on: nothing to wait for.
+    if (prepared.buffers === null) this.#run(prepared, rows);
+    else return this.#emit(prepared, rows);
+  }
+
+  async #emit(prepared: Prepared, rows: Rows): Promise<void> {
+    this.#taskRowBase ??= rows.rowBase + BigInt(rows.start);
     await this.#activate(prepared, rows.batch);
+    this.#run(prepared, rows);
+    await this.#handOn();
+  }
+
+  #run(prepared: Prepared, rows: Rows): void {
     if (prepared.code.bindBatch(rows.batch, rows.rowBase)) this.#state?.beforeBatch?.(rows.batch, prepared.code);
     prepared.buffers?.prepare();
     prepared.code.run(rows.start, rows.end);
     this.#state?.afterRun?.();
-    await this.#handOn();
   }
 
   async endTask(): Promise<void> {

@@ -7,10 +7,11 @@ import type { Terminal } from "../codegen/mod.ts";
 import type { Tools } from "../connectors/mod.ts";
 import { ControlBlock } from "./control.ts";
 import { ExecError } from "./error.ts";
-import { Control, type PhaseResult, type PipelineRequest } from "./messages.ts";
+import { Control, type EachCall, type PhaseResult, type PipelineRequest } from "./messages.ts";
 import { type BatchList, closed, ended, type OpenPipeline, type OpenSource } from "./open_pipeline.ts";
 import { OutputQueue } from "./output_queue.ts";
 import type { Pool } from "./pool.ts";
+import type { WorkerContext } from "./worker_context.ts";
 
 export interface ExecuteOptions {
   /** Rows of a batch, default 65,536. */
@@ -33,6 +34,9 @@ export class Driver {
   readonly options: ExecuteOptions;
   readonly #owned = new Set<() => void>();
   readonly #running = new Set<ControlBlock>();
+  /** Requests that nobody waits for before the end. */
+  readonly #background: Promise<unknown>[] = [];
+  #local: WorkerContext | null = null;
   #rowsReadBefore = 0n;
   #cancelled = false;
 
@@ -41,6 +45,21 @@ export class Driver {
     this.tools = tools;
     this.options = options;
     options.signal?.addEventListener("abort", () => this.cancel());
+  }
+
+  /** The driver's own thread as a worker, for phases that are too small to be handed out. */
+  get local(): WorkerContext {
+    this.#local ??= {
+      arena: this.arena,
+      tools: this.tools,
+      index: this.pool.size,
+      userFunctions: new Map(),
+      states: new Map(),
+      output: noOutput,
+      awaitConsumed: () => {},
+      pause: () => {},
+    };
+    return this.#local;
   }
 
   get arena(): Arena {
@@ -77,7 +96,10 @@ export class Driver {
   /** Frees everything that is still owned; on the workers too. */
   async dispose(): Promise<void> {
     for (const free of Array.from(this.#owned)) free();
+    for (const state of this.#local?.states.values() ?? []) state.dispose();
+    this.#local?.states.clear();
     try {
+      await Promise.all(this.#background);
       await this.each("dropAllStates", null);
     } catch (error) {
       // Lost workers hold nothing any more.
@@ -85,19 +107,30 @@ export class Driver {
     }
   }
 
-  /** Runs pipelines one after the other to their end, all into the state called `state`. */
-  async runInto(pipelines: readonly OpenPipeline[], end: { terminal: Terminal; state: string }): Promise<void> {
+  /**
+   * Runs pipelines one after the other to their end, all into the state called `state`. After the last, every worker
+   * calls `close` with the state's name; their results.
+   */
+  async runInto(
+    pipelines: readonly OpenPipeline[],
+    end: { readonly terminal: Terminal; readonly state: string; readonly close: string },
+  ): Promise<readonly unknown[]> {
+    const results: unknown[] = [];
     for (const [ordinal, pipeline] of pipelines.entries()) {
-      for await (const batch of this.#run(ended(pipeline, end), { ordinal, windowTasks: 0 })) {
-        releaseBatch(this.arena, batch);
-      }
+      const isLast = ordinal === pipelines.length - 1;
+      const close = isLast ? { name: end.close, argument: end.state } : null;
+      const how = { ordinal, windowTasks: 0, close, results };
+      for await (const batch of this.#run(ended(pipeline, end), how)) releaseBatch(this.arena, batch);
     }
+    return results;
   }
 
   /** The rows of all pipelines in order; whoever takes a batch owns it. Stops the work when the loop is left early. */
   async *stream(pipelines: readonly OpenPipeline[]): AsyncGenerator<Batch, void> {
     const windowTasks = WINDOW_TASKS * this.pool.size;
-    for (const [ordinal, pipeline] of pipelines.entries()) yield* this.#run(closed(pipeline), { ordinal, windowTasks });
+    for (const [ordinal, pipeline] of pipelines.entries()) {
+      yield* this.#run(closed(pipeline), { ...plainRun(), ordinal, windowTasks });
+    }
   }
 
   /** All rows of all pipelines, in order, owned by the job. */
@@ -105,7 +138,7 @@ export class Driver {
     const batches: Batch[] = [];
     const list = this.own(batches);
     for (const [ordinal, pipeline] of pipelines.entries()) {
-      for await (const batch of this.#run(closed(pipeline), { ordinal, windowTasks: 0 })) batches.push(batch);
+      for await (const batch of this.#run(closed(pipeline), { ...plainRun(), ordinal })) batches.push(batch);
     }
     return list;
   }
@@ -127,10 +160,15 @@ export class Driver {
     return await this.pool.broadcast({ kind: "each", name, argument }, noOutput);
   }
 
-  async *#run(
-    pipeline: OpenPipeline,
-    how: { readonly ordinal: number; readonly windowTasks: number },
-  ): AsyncGenerator<Batch, void> {
+  /** Drops a terminal's state in every worker. What is asked of them later finds it gone. */
+  dropState(name: string): void {
+    this.#local?.states.get(name)?.dispose();
+    this.#local?.states.delete(name);
+    // A failure would be the workers' loss, which the next request reports.
+    this.#background.push(this.each("dropState", name).then(undefined, () => undefined));
+  }
+
+  async *#run(pipeline: OpenPipeline, how: RunHow): AsyncGenerator<Batch, void> {
     const opened = await pipeline.source();
     this.options.onDryRun?.(pipeline);
     const release = this.onEnd(() => opened.release());
@@ -151,11 +189,7 @@ export class Driver {
     }
   }
 
-  async *#runStages(
-    pipeline: OpenPipeline,
-    opened: OpenSource,
-    how: { readonly ordinal: number; readonly windowTasks: number },
-  ): AsyncGenerator<Batch, void> {
+  async *#runStages(pipeline: OpenPipeline, opened: OpenSource, how: RunHow): AsyncGenerator<Batch, void> {
     this.#checkSignal();
     const { control, free } = this.#openControl();
     const queue = new OutputQueue(this.arena, (tasks) => (control.consumedTasks = tasks));
@@ -168,12 +202,17 @@ export class Driver {
       control: control.address,
       batchRows,
       morselRows: wholeBatches ? Number.MAX_SAFE_INTEGER : morselRows,
-      ...how,
+      ordinal: how.ordinal,
+      windowTasks: how.windowTasks,
+      close: how.close,
     };
     const done = this.pool
       .broadcast(request, (output) => queue.put(output))
       .then(
-        () => queue.end(),
+        (results) => {
+          if (how.close !== null) how.results.push(...results);
+          queue.end();
+        },
         (error: unknown) => queue.fail(error),
       );
     try {
@@ -219,3 +258,14 @@ export class Driver {
 }
 
 function noOutput(): void {}
+
+interface RunHow {
+  readonly ordinal: number;
+  readonly windowTasks: number;
+  readonly close: EachCall | null;
+  /** The workers' results are added here. */
+  readonly results: unknown[];
+}
+
+/** Without `close` the results are of no interest. */
+const plainRun = () => ({ windowTasks: 0, close: null, results: [] });

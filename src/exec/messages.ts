@@ -101,6 +101,14 @@ export interface PipelineRequest {
   readonly ordinal: number;
   /** A worker may start a task only when it is less than so many past the consumed ones; 0 for no window. */
   readonly windowTasks: number;
+  /** Called on every worker when no task is left; the worker's result. */
+  readonly close: EachCall | null;
+}
+
+/** A call of a named function. */
+export interface EachCall {
+  readonly name: string;
+  readonly argument: unknown;
 }
 
 /** `taskCount` calls of a named function, spread over the workers. */
@@ -113,10 +121,8 @@ export interface PhaseRequest {
 }
 
 /** One call of a named function on every worker. */
-export interface EachRequest {
+export interface EachRequest extends EachCall {
   readonly kind: "each";
-  readonly name: string;
-  readonly argument: unknown;
 }
 
 export type WorkerRequest = PipelineRequest | PhaseRequest | EachRequest;

@@ -60,12 +60,14 @@ async function runPhase(worker: WorkerContext, request: PhaseRequest): Promise<P
   return results;
 }
 
-async function runPipeline(worker: WorkerContext, request: PipelineRequest): Promise<void> {
+async function runPipeline(worker: WorkerContext, request: PipelineRequest): Promise<unknown> {
   const control = new ControlBlock(worker.arena, request.control);
   const run: PipelineRun = { worker, request, control, head: buildStages(worker, request) };
   try {
     if (request.source.kind === "batches") await runBatches(run, request.source);
     else await runSplits(run, request.source);
+    const { close } = request;
+    return close === null || control.cancelled ? undefined : await eachHandlers[close.name]?.(worker, close.argument);
   } finally {
     run.head.dispose();
   }
@@ -182,7 +184,9 @@ async function pushMorsels(
 ): Promise<void> {
   const { morselRows } = run.request;
   for (let start = rows.start; start < rows.end && !run.control.cancelled; start += morselRows) {
-    await run.head.push({ ...rows, start, end: Math.min(rows.end, start + morselRows) });
+    const { batch, rowBase } = rows;
+    const pending = run.head.push({ batch, rowBase, start, end: Math.min(rows.end, start + morselRows) });
+    if (pending !== undefined) await pending;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Arena } from "../arrow/mod.ts";
 import { ControlBlock, ExecError, type Pool, type TaskOutput, type WorkerRequest } from "../exec/mod.ts";
+import { packBatches } from "./batch_transfer.ts";
 import { deserializeError } from "./error_transfer.ts";
 import { spawnWorker, type WorkerHandle } from "./worker_host.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./worker_messages.ts";
@@ -48,7 +49,7 @@ export class ThreadPool implements Pool {
       const control = "control" in request ? new ControlBlock(this.arena, request.control) : null;
       const results: unknown[] = Array.from({ length: this.size });
       this.#waiting.set(id, { onOutput, control, results, pending: this.size, failure: null, resolve, reject });
-      const message: ToWorker = { id, request };
+      const message = messageOf(id, request);
       for (const worker of this.#workers) worker.postMessage(message);
     });
   }
@@ -85,4 +86,10 @@ export class ThreadPool implements Pool {
     }
     this.#waiting.clear();
   }
+}
+
+function messageOf(id: number, request: WorkerRequest): ToWorker {
+  if (request.kind !== "pipeline" || request.source.kind !== "batches") return { id, request, batches: null };
+  const { source } = request;
+  return { id, request: { ...request, source: { ...source, batches: [] } }, batches: packBatches(source.batches) };
 }

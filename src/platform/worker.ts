@@ -1,6 +1,7 @@
 /** Entry of a worker thread: carries out the requests of its pool, one after the other. */
 import { Arena } from "../arrow/mod.ts";
-import { ControlBlock, carryOut, type WorkerContext } from "../exec/mod.ts";
+import { ControlBlock, carryOut, type WorkerContext, type WorkerRequest } from "../exec/mod.ts";
+import { unpackBatches } from "./batch_transfer.ts";
 import { nodeCompression } from "./compression.ts";
 import { muteConsole, sendConsoleToStderr } from "./console.ts";
 import { nodeDisk } from "./disk.ts";
@@ -43,10 +44,16 @@ const base: Omit<WorkerContext, "userFunctions"> = {
   pause: garbageCollector(arena),
 };
 
-async function handle({ id, request }: ToWorker): Promise<void> {
+function requestOf({ request, batches }: ToWorker): WorkerRequest {
+  if (batches === null || request.kind !== "pipeline" || request.source.kind !== "batches") return request;
+  return { ...request, source: { ...request.source, batches: unpackBatches(batches) } };
+}
+
+async function handle(message: ToWorker): Promise<void> {
+  const { id } = message;
   currentRequest = id;
   try {
-    post({ kind: "done", id, value: await carryOut(await context(), request) });
+    post({ kind: "done", id, value: await carryOut(await context(), requestOf(message)) });
   } catch (error) {
     post({ kind: "failed", id, error: serializeError(error) });
   }

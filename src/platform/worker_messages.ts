@@ -1,4 +1,5 @@
 import type { TaskOutput, WorkerRequest } from "../exec/mod.ts";
+import type { PackedBatches } from "./batch_transfer.ts";
 import type { TransferredError } from "./error_transfer.ts";
 
 /** What a worker thread is started with. */
@@ -11,7 +12,10 @@ export interface WorkerSetup {
 
 export interface ToWorker {
   readonly id: number;
+  /** Without its batches where there are any. */
   readonly request: WorkerRequest;
+  /** The batches of the request's source. */
+  readonly batches: PackedBatches | null;
 }
 
 export type FromWorker =

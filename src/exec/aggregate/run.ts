@@ -5,12 +5,14 @@ import type { Driver } from "../driver.ts";
 import type { BatchList, OpenPipeline } from "../open_pipeline.ts";
 import type { WorkerGroups } from "./group_memory.ts";
 import type { EntryRange } from "./output.ts";
-import type { MergeArgument, OutputArgument } from "./phases.ts";
+import { type MergeArgument, mergeGroups, type OutputArgument } from "./phases.ts";
 
 /** Groups that a merge task should have at least, and entries it should have at most. */
 const PART_GROUPS = 16_384;
 const PART_ENTRIES = 100_000;
 const PART_BITS_MAX = 8;
+/** So few groups are merged where the driver is: handing them out would take longer. */
+const LOCAL_GROUPS_MAX = 1_024;
 const OUTPUT_TASK_ROWS = 65_536;
 
 /** Runs the pipelines below an aggregation to their end and gives its rows, in no particular order. */
@@ -22,14 +24,14 @@ export async function runAggregate(
   const { id: operator, keys, aggregates, schema } = node;
   const terminal: AggregateTerminal = { kind: "aggregate", operator, keys, aggregates, schema };
   const state = `aggregate ${operator}`;
-  await driver.runInto(inputs, { terminal, state });
-  const sources = ((await driver.each("aggregate.close", state)) as readonly WorkerGroups[][]).flat();
+  const end = { terminal, state, close: "aggregate.close" };
+  const sources = ((await driver.runInto(inputs, end)) as readonly WorkerGroups[][]).flat();
   const results = await resultOf(driver, { terminal, state, sources });
   const batches = results.flat();
   // The workers' references go with their state.
   for (const batch of batches) retainBatch(driver.arena, batch);
   const list = driver.own(batches);
-  await driver.each("dropState", state);
+  driver.dropState(state);
   return list;
 }
 
@@ -41,14 +43,21 @@ async function resultOf(
   const { batchRows } = driver.options;
   const grouped = terminal.keys.length > 0;
   if (sources.length === 0 && grouped) return [];
-  if (sources.length === 1) {
+  if (sources.length === 1 && groupCountOf(sources) > LOCAL_GROUPS_MAX) {
     const tasks = outputTasks(sources[0] as WorkerGroups);
     const argument: OutputArgument = { ...from, tasks, batchRows };
     return (await driver.phase("aggregate.output", argument, tasks.length)) as Batch[][];
   }
+  if (groupCountOf(sources) <= LOCAL_GROUPS_MAX) {
+    return [mergeGroups(driver.local, { ...from, partBits: 0, batchRows } satisfies MergeArgument, 0)];
+  }
   const partBits = grouped ? partBitsFor(sources) : 0;
   const argument: MergeArgument = { ...from, partBits, batchRows };
   return (await driver.phase("aggregate.merge", argument, 2 ** partBits)) as Batch[][];
+}
+
+function groupCountOf(sources: readonly WorkerGroups[]): number {
+  return sources.reduce((sum, { groupCount }) => sum + groupCount, 0);
 }
 
 function partBitsFor(sources: readonly WorkerGroups[]): number {

@@ -148,6 +148,6 @@ async function readRest(driver: Driver, node: JoinNode, rest: Rest): Promise<Bat
   // The workers' references go with their state.
   for (const batch of batches) retainBatch(driver.arena, batch);
   const list = driver.own(batches);
-  await driver.each("dropState", state);
+  driver.dropState(state);
   return list;
 }

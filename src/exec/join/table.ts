@@ -35,8 +35,8 @@ export async function buildTable(
   const { operator } = shape;
   const terminal: BuildTerminal = { kind: "joinBuild", operator, shape };
   const state = `join ${operator}`;
-  await driver.runInto(pipelines, { terminal, state });
-  const closed = (await driver.each("join.close", state)) as readonly (BuiltPart | null)[];
+  const end = { terminal, state, close: "join.close" };
+  const closed = (await driver.runInto(pipelines, end)) as readonly (BuiltPart | null)[];
   const parts = closed.filter((part) => part !== null);
   const { arena } = driver;
   const owned: Address[] = parts.flatMap(({ blocks }) => blocks);
@@ -57,7 +57,7 @@ export async function buildTable(
   const tasks = chunkTasks(chunks);
   const argument: LinkArgument = { terminal, state, target, tasks };
   await driver.phase("join.link", argument, tasks.length);
-  await driver.each("dropState", state);
+  driver.dropState(state);
   const bytes = 4 * slotCountOf(placement) + entryCount(chunks) * entryLayout(shape).entryBytes;
   return { target, isFar: placement.kind !== "all" && bytes > FAR_BYTES, chunks, release };
 }

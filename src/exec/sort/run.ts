@@ -59,7 +59,7 @@ async function sortTop(driver: Driver, sort: Sort): Promise<BatchList> {
   } finally {
     release();
     // Few rows may stay to the end of the job, which drops all states.
-    if (sort.range.end > KEPT_ROWS_MAX) await driver.each("dropState", state);
+    if (sort.range.end > KEPT_ROWS_MAX) driver.dropState(state);
   }
 }
 

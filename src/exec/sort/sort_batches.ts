@@ -50,7 +50,7 @@ async function sortInParallel(driver: Driver, plan: SortPlan): Promise<BatchList
     for (const batch of batches) retainBatch(driver.arena, batch);
     return driver.own(batches);
   } finally {
-    await driver.each("dropState", state);
+    driver.dropState(state);
   }
 }
 
