@@ -73,6 +73,7 @@ function decimalText(unscaled: bigint, scale: number): string {
 function samePlain(a: Plain, b: Plain, type: DataType): boolean {
   if (typeof a === "number" && typeof b === "number") {
     if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;
+    if (!Number.isFinite(a) || !Number.isFinite(b)) return false;
     const tolerance = type.kind === "float32" ? TOLERANCE_FLOAT32 : TOLERANCE;
     return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b), 1e-6);
   }
