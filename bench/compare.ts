@@ -20,8 +20,8 @@ export interface BenchResult {
   readonly atLeast: number | null;
 }
 
-const WARMUPS = 2;
-const RUNS = 7;
+const WARMUPS = 6;
+const RUNS = 15;
 
 /** Runs both engines in turn; medians of times and of the ratios of neighbouring runs. Throws when answers differ. */
 export async function compareCase(setting: Setting, given: BenchCase): Promise<BenchResult> {

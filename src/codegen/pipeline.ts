@@ -43,8 +43,14 @@ export interface GeneratedPipeline {
 
 /** Equal for pipelines whose code is the same. */
 export function pipelineKey(spec: PipelineSpec): string {
-  const steps = spec.steps.map((step) => (step.kind === "probe" ? { ...step, addresses: null } : step));
+  const steps = spec.steps.map(withoutAddresses);
   return structureKey({ ...spec, steps });
+}
+
+/** Addresses differ from run to run and are found through the context block. */
+function withoutAddresses(step: Step): object {
+  if (step.kind === "probe") return { ...step, addresses: null };
+  return step.kind === "threshold" ? { ...step, thresholds: null } : step;
 }
 
 /** Context words that the pipeline's steps find their tables by. */
@@ -73,9 +79,10 @@ export function generatePipeline(spec: PipelineSpec, columns: readonly InputColu
   const row = f.local("i32", "row");
   const bindings = bindInput(program, f, { columns, row });
   const scope = new RowScope({ program, f, row, compile: compileExpression, operator: 0 }, bindings);
-  const steps = spec.steps.map(stepCode);
+  const effective = spec.steps.filter((step) => !keepsColumns(step));
+  const steps = effective.map(stepCode);
   const terminal = terminalCode(spec.terminal, emitted);
-  const input = { steps: spec.steps, columns };
+  const input = { steps: effective, columns };
   for (const step of steps) step.prologue?.(scope, input);
   terminal.prologue?.(scope);
   f.set(row, f.params.start);
@@ -90,6 +97,12 @@ export function generatePipeline(spec: PipelineSpec, columns: readonly InputColu
     emitted,
     resources: program.resources(),
   };
+}
+
+/** Only leaves columns out or puts them in another order: code finds columns by name, so there is nothing to do. */
+function keepsColumns(step: Step): boolean {
+  if (step.kind !== "project") return false;
+  return step.columns.every(({ name, expression }) => expression.kind === "column" && expression.name === name);
 }
 
 function stepCode(step: Step): StepCode {
