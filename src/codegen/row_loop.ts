@@ -34,7 +34,7 @@ function blockLoop(scope: RowScope, parts: Parts, at: { readonly first: number; 
   const { first, lookahead } = at;
   const blockEnd = f.local("i32", "blockEnd");
   const before = parts.steps.slice(0, first);
-  const passed = parts.steps.map((step, i) => (i < first && step.again ? { row: step.again } : step));
+  const passed = parts.steps.map((step, i) => againOr(step, i < first));
   f.while(i32.lt_u(row, f.params.end), () => {
     f.set(blockEnd, i32.add(row, lookahead.blockRows));
     f.if(i32.gt_u(blockEnd, f.params.end), () => f.set(blockEnd, f.params.end));
@@ -48,6 +48,12 @@ function blockLoop(scope: RowScope, parts: Parts, at: { readonly first: number; 
     });
     f.set(row, blockEnd);
   });
+}
+
+/** A step that rows have passed before: what it needs the second time. */
+function againOr(step: StepCode, hasPassed: boolean): StepCode {
+  if (!hasPassed || step.again === undefined) return step;
+  return { row: (scope, next) => step.again?.(scope, next) };
 }
 
 function oneRow(scope: RowScope, body: () => void): void {

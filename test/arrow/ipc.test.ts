@@ -244,7 +244,7 @@ function attempt(bytes: Uint8Array, mustFail = false): void {
   } catch (error) {
     failure = error;
   }
-  if (failure !== null && !(failure instanceof ArrowError)) throw failure;
+  if (failure !== null && !(failure instanceof ArrowError)) throw failure as Error;
   if (mustFail && failure === null)
     throw new Error(`${bytes.length} bytes of a longer file were read without an error`);
   if (arena.bytesInUse() !== before) throw new Error("memory was kept after a failure");

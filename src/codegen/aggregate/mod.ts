@@ -19,6 +19,5 @@ export { generateMerge, mergeWord } from "./merge_code.ts";
 export { finishModule, openModule } from "./module.ts";
 export { generateOutput, outputChunkWord } from "./output_code.ts";
 export { Packing } from "./packing.ts";
-export type { TableShape } from "./table.ts";
 export { newEntry } from "./table.ts";
 export type { AggregateTerminal } from "./terminal.ts";

@@ -23,7 +23,7 @@ export function likeTokens(pattern: string): Token[] {
     if (text !== "") tokens.push({ kind: "text", text });
     text = "";
   };
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   for (let i = 0; i < characters.length; i++) {
     const character = characters[i] as string;
     if (character === "\\" && i + 1 < characters.length) text += characters[++i];

@@ -78,7 +78,6 @@ function cutAnyRows(
   const { starts, ends, rowStarts, width } = table;
   const { delimiter, quote, comment } = dialect;
   const { maxRows, bad } = options;
-  const blankIsRow = width === 1 && dialect.emptyIsNull;
   let { rows } = table;
   let event = window.event;
   let rowStart = window.position;
@@ -110,7 +109,10 @@ function cutAnyRows(
         }
       }
       const blank = column === 0 && fieldStart === at && quotedStart < 0;
-      if (!(blank && (at >= length || !blankIsRow)) && !(comment >= 0 && bytes[rowStart] === comment)) {
+      if (
+        !(blank && (at >= length || width !== 1 || !dialect.emptyIsNull)) &&
+        !(comment >= 0 && bytes[rowStart] === comment)
+      ) {
         if (column < width) {
           starts[base + column] = quotedStart >= 0 ? quotedStart : fieldStart;
           ends[base + column] = quotedStart >= 0 ? quotedEnd : at;

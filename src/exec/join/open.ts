@@ -112,11 +112,11 @@ function freeing(pipelines: readonly OpenPipeline[], built: BuiltTable): readonl
   return pipelines.map((pipeline) => ({
     ...pipeline,
     source: async (): Promise<OpenSource> => {
-      const { spec, release } = await pipeline.source();
+      const opened = await pipeline.source();
       return {
-        spec,
+        spec: opened.spec,
         release: () => {
-          release();
+          opened.release();
           left--;
           if (left === 0) built.release();
         },
@@ -133,8 +133,9 @@ interface Rest {
 
 function restPipeline(driver: Driver, node: JoinNode, rest: Rest): OpenPipeline {
   const source = async (): Promise<OpenSource> => {
-    const { batches, release } = await readRest(driver, node, rest);
-    return { spec: { kind: "batches", batches, taskRows: driver.options.batchRows }, release };
+    const list = await readRest(driver, node, rest);
+    const spec = { kind: "batches", batches: list.batches, taskRows: driver.options.batchRows } as const;
+    return { spec, release: () => list.release() };
   };
   return openAt(source, node.schema, { operator: node.id, text: `${rest.gives} rows of join #${node.id}` });
 }

@@ -65,8 +65,8 @@ describe("text functions", () => {
   });
 
   test("length counts code points of text and bytes of binary", () => {
-    expect(run("length", [TEXTS], int64)).toEqual(TEXTS.map((text) => BigInt([...text].length)));
-    expect(run("length", [TEXTS], arrow.int32)).toEqual(TEXTS.map((text) => [...text].length));
+    expect(run("length", [TEXTS], int64)).toEqual(TEXTS.map((text) => BigInt(Array.from(text).length)));
+    expect(run("length", [TEXTS], arrow.int32)).toEqual(TEXTS.map((text) => Array.from(text).length));
     const bytes = { name: "b", type: arrow.binary, values: [new Uint8Array([0xff, 0x80]), new Uint8Array(0)] };
     expect(evaluate(call("length", [column("b", arrow.binary)], { type: int64 }), { columns: [bytes] })).toEqual([
       2n,
@@ -76,7 +76,7 @@ describe("text functions", () => {
 
   test("contains, startsWith and endsWith find parts wherever they are", () => {
     const needles = TEXTS.map((text, i) => {
-      const points = [...text];
+      const points = Array.from(text);
       const from = random.below(points.length + 1);
       return i % 4 === 0 ? randomText(random, 3) : points.slice(from, from + random.below(25)).join("");
     });
@@ -110,7 +110,7 @@ describe("text functions", () => {
   test("like matches by code point with % and _ and the escape \\", () => {
     const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
     const asRegExp = (pattern: string) => {
-      const points = [...pattern];
+      const points = Array.from(pattern);
       let source = "";
       for (let i = 0; i < points.length; i++) {
         const point = points[i] as string;
@@ -172,7 +172,7 @@ describe("text functions", () => {
 
   test("slice takes the window of code points, from the end when start is negative", () => {
     const window = (text: string, start: number, count: number) => {
-      const points = [...text];
+      const points = Array.from(text);
       const from = start < 0 ? points.length + start : start;
       return points.slice(Math.max(0, from), Math.max(0, from + Math.max(0, count))).join("");
     };
