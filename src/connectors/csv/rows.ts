@@ -109,10 +109,7 @@ function cutAnyRows(
         }
       }
       const blank = column === 0 && fieldStart === at && quotedStart < 0;
-      if (
-        !(blank && (at >= length || width !== 1 || !dialect.emptyIsNull)) &&
-        !(comment >= 0 && bytes[rowStart] === comment)
-      ) {
+      if (!(blank && isNoRow(at, window, dialect, width)) && !(comment >= 0 && bytes[rowStart] === comment)) {
         if (column < width) {
           starts[base + column] = quotedStart >= 0 ? quotedStart : fieldStart;
           ends[base + column] = quotedStart >= 0 ? quotedEnd : at;
@@ -140,6 +137,11 @@ function cutAnyRows(
     }
   }
   return rows >= maxRows || window.position >= length;
+}
+
+/** A blank line is a row only where one column can be null, and not at the very end. */
+function isNoRow(at: number, window: Window, dialect: Dialect, width: number): boolean {
+  return at >= window.length || width !== 1 || !dialect.emptyIsNull;
 }
 
 /** Where the quoted field that was read last closes (-1: not in the window), its flags, and whether text follows; one object, reused. */
