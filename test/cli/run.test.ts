@@ -45,12 +45,12 @@ test("--output writes the file whole and says so; its ending gives the format", 
   expect(readdirSync(cwd).sort()).toEqual(["job.ts", "rows.csv"]);
 });
 
-test("--output into a directory that is not there is refused before anything runs", async () => {
-  const ended = await sage(["run", "job.ts", "--output", "no/rows.csv"], { cwd: directoryWith(threeRows) });
-  expect(ended).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining("Cannot write --output no/rows.csv: there is no such directory."),
-  });
+test("--output makes the directories that are missing, and says so where it cannot", async () => {
+  const cwd = directoryWith(threeRows);
+  expect(await sage(["run", "job.ts", "--output", "new/deep/rows.csv"], { cwd })).toMatchObject({ code: 0 });
+  expect(readFileSync(join(cwd, "new/deep/rows.csv"), "utf8")).toContain("\n");
+  const blocked = await sage(["run", "job.ts", "--output", "job.ts/rows.csv"], { cwd });
+  expect(blocked).toMatchObject({ code: 2, stderr: expect.stringContaining("Cannot write --output job.ts/rows.csv") });
 });
 
 test("what the job logs goes to stderr, so that rows stay clean", async () => {
