@@ -3,7 +3,7 @@
  * buffers; `flush` hands a full batch to the host, which puts fresh buffers in. Strings that come unchanged from a
  * dictionary column stay indices, nested columns stay row numbers which the host gathers.
  */
-import { type DataType, NULL_ROW, type Schema, valueType } from "../arrow/mod.ts";
+import { byteWidth, type DataType, NULL_ROW, type Schema, valueType } from "../arrow/mod.ts";
 import { invariant, unreachable } from "../kernel/mod.ts";
 import type { OperatorId } from "../plan/mod.ts";
 import { type Expr, f32, f64, hostFunction, i32, i64, kernel, type Local, memory, select } from "../wasm/mod.ts";
@@ -104,38 +104,7 @@ function planColumn(scope: RowScope, name: string, declared: DataType): EmittedC
   const nullable = value.isNull !== null;
   if (value.repr === "bytes" && type.kind !== "fixedSizeBinary") return { kind: "bytes", nullable };
   if (type.kind === "bool") return { kind: "bits", nullable };
-  return { kind: "fixed", byteWidth: fixedWidth(type), nullable };
-}
-
-/** Bytes of one value in a column's data buffer. */
-function fixedWidth(type: DataType): number {
-  switch (type.kind) {
-    case "int8":
-    case "uint8":
-      return 1;
-    case "int16":
-    case "uint16":
-      return 2;
-    case "int32":
-    case "uint32":
-    case "date32":
-    case "float32":
-      return 4;
-    case "int64":
-    case "uint64":
-    case "float64":
-    case "timestamp":
-    case "duration":
-      return 8;
-    case "time":
-      return type.unit === "second" || type.unit === "millisecond" ? 4 : 8;
-    case "decimal":
-      return 16;
-    case "fixedSizeBinary":
-      return type.byteWidth;
-    default:
-      throw new TypeError(`${type.kind} has no fixed width`);
-  }
+  return { kind: "fixed", byteWidth: byteWidth(type), nullable };
 }
 
 function emitRow(scope: RowScope, outputs: readonly Output[], rowCount: Local<"i32">): void {
