@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Arena } from "../../src/arrow/mod.ts";
 import { InlinePool } from "../../src/exec/mod.ts";
+import { userFunctionsOf } from "../../src/plan/mod.ts";
 import { type Case, randomCase } from "./plans.ts";
 import { Random } from "./random.ts";
 import { type Outcome, runCase } from "./run_case.ts";
@@ -21,8 +22,9 @@ export async function fuzzCase(
   const given = randomCase(random);
   const { arena, connection } = engines;
   const size = random.pick(WORKER_COUNTS);
+  const userFunctions = userFunctionsOf({ name: "case", roots: [given.query.node] });
   // Tables are in memory: nothing reads files.
-  const pool = new InlinePool({ arena, tools: null as never, userFunctions: new Map(), size });
+  const pool = new InlinePool({ arena, tools: null as never, userFunctions, size });
   const outcome = await runCase(given, { connection, pool, ...random.pick(SIZES) });
   return { given, outcome };
 }

@@ -1,4 +1,4 @@
-import type { DataType, Field } from "../../src/arrow/mod.ts";
+import { type DataType, type Field, schema } from "../../src/arrow/mod.ts";
 import { type AggregateFunction, expr, type LogicalNode } from "../../src/plan/mod.ts";
 import { columnPair, Expressions, familyOf, type Pair, sameType } from "./expressions.ts";
 import type { Random } from "./random.ts";
@@ -60,6 +60,7 @@ class Plans {
       () => this.#union(query),
       () => this.#rename(query),
       () => this.#top(query),
+      () => this.#userFunction(query),
     ];
     return this.#random.pick(operators)();
   }
@@ -98,6 +99,20 @@ class Plans {
     const list = made.map(({ name, pair }) => `${pair.sql} AS ${name}`).join(", ");
     const fields = [...query.fields, ...made.map(({ name, pair }) => ({ name, type: pair.type, nullable: true }))];
     return { node, fields, sql: `(SELECT *, ${list} FROM ${query.sql})` };
+  }
+
+  /** Functions that change nothing, whatever the types; and one that filters. */
+  #userFunction(query: Query): Query {
+    const mode = this.#random.pick(["map", "flatMap", "mapBatches", "filter"] as const);
+    const base = { kind: "userFunction", input: query.node, mode } as const;
+    if (mode === "filter") {
+      const { name } = this.#random.pick(query.fields);
+      const fn = (row: Record<string, unknown>) => row[name] !== null;
+      const node: LogicalNode = { ...base, fn, schema: null };
+      return { ...query, node, sql: `(SELECT * FROM ${query.sql} WHERE ${name} IS NOT NULL)` };
+    }
+    const fn = mode === "flatMap" ? (row: unknown) => [row] : (input: unknown) => input;
+    return { ...query, node: { ...base, fn, schema: schema([...query.fields]) } };
   }
 
   #rename(query: Query): Query {
