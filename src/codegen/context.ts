@@ -10,8 +10,6 @@ export const Header = {
   scratchTop: 0,
   scratchBase: 4,
   scratchEnd: 8,
-  /** Not 0: stop as soon as convenient. */
-  cancelled: 12,
   /** int64: position of the batch's row 0 in the input, for order-sensitive operators. */
   rowBase: 16,
   bytes: 64,

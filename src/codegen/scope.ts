@@ -78,10 +78,6 @@ export class RowScope {
     return this.parts.program;
   }
 
-  has(name: string): boolean {
-    return this.#bindings.has(name);
-  }
-
   origin(name: string): Origin | null {
     return this.#binding(name).origin;
   }

@@ -123,3 +123,10 @@ test("nested columns pass the build side of a join", async () => {
 test("distinct over nested columns is refused when it is planned", async () => {
   await expect(run((all) => all.distinct("id"))).rejects.toThrow("distinct takes no lists and structs");
 });
+
+test("a struct's field is found after a join", async () => {
+  const rows = await run((all) =>
+    all.join(all.select(col("id").alias("key")), { on: { id: "key" } }).select("id", col("s").field("a").alias("a")),
+  );
+  expect(rows.map(({ a }) => a)).toEqual([10, null, null, 40]);
+});

@@ -220,7 +220,9 @@ class Probe {
   #joined(): RowScope {
     const scope = this.#scope;
     const bindings = new Map<string, Binding>();
-    for (const [name, { origin }] of scope.bindings()) bindings.set(name, { load: () => scope.column(name), origin });
+    for (const [name, binding] of scope.bindings()) {
+      bindings.set(name, { ...binding, load: () => scope.column(name) });
+    }
     for (const [name, binding] of entryBindings(scope, this.#layout, this.#entry)) bindings.set(name, binding);
     return scope.derive(bindings, this.#step.operator);
   }
