@@ -1,5 +1,15 @@
 import type { Address, Arena } from "../../arrow/mod.ts";
-import { type Expr, type FunctionBuilder, i32, i64, type Local, ModuleBuilder, memory, v128 } from "../../wasm/mod.ts";
+import {
+  type Expr,
+  type FunctionBuilder,
+  i32,
+  i64,
+  type Local,
+  type ModuleBuilder,
+  memory,
+  v128,
+} from "../../wasm/mod.ts";
+import { kernelsOnce } from "../kernel_module.ts";
 
 /** Snappy's elements (google/snappy, format_description.txt) as WebAssembly over the arena. */
 interface SnappyKernel {
@@ -7,9 +17,8 @@ interface SnappyKernel {
   decode(source: Address, end: Address, target: Address, limit: Address): number;
 }
 
-const PAGES_MAX = 65_536;
 const PARAMS = { source: "i32", end: "i32", target: "i32", limit: "i32" } as const;
-const kernels = new WeakMap<WebAssembly.Memory, SnappyKernel>();
+const kernelFor = kernelsOnce<SnappyKernel>(build);
 
 export interface SnappyBlock {
   readonly source: Address;
@@ -35,23 +44,6 @@ export function snappyDecompressIn(arena: Arena, block: SnappyBlock): void {
   if (length !== targetBytes) throw new RangeError(`snappy: ${length} bytes instead of ${targetBytes}`);
   if (kernelFor(arena).decode(position, end, target, target + targetBytes) !== 0)
     throw new RangeError("snappy: damaged data");
-}
-
-function kernelFor(arena: Arena): SnappyKernel {
-  let kernel = kernels.get(arena.memory);
-  if (kernel === undefined) {
-    const module = new ModuleBuilder({
-      memory: { initialPages: 1, maximumPages: PAGES_MAX, shared: true },
-      names: false,
-    });
-    build(module);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
-      env: { memory: arena.memory },
-    });
-    kernel = instance.exports as unknown as SnappyKernel;
-    kernels.set(arena.memory, kernel);
-  }
-  return kernel;
 }
 
 interface Decode {

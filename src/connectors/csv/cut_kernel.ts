@@ -1,5 +1,6 @@
 import type { Address, Arena } from "../../arrow/mod.ts";
-import { type FunctionBuilder, i32, type Local, ModuleBuilder } from "../../wasm/mod.ts";
+import { type FunctionBuilder, i32, type Local, type ModuleBuilder } from "../../wasm/mod.ts";
+import { kernelsOnce } from "../kernel_module.ts";
 import { CR, type Dialect, LF } from "./dialect.ts";
 import type { FieldTable, Window } from "./rows.ts";
 
@@ -28,7 +29,6 @@ interface CutKernel {
   ): number;
 }
 
-const PAGES_MAX = 65_536;
 const PARAMS = {
   bytes: "i32",
   events: "i32",
@@ -42,7 +42,7 @@ const PARAMS = {
   position: "i32",
   progress: "i32",
 } as const;
-const kernels = new WeakMap<WebAssembly.Memory, CutKernel>();
+const kernelFor = kernelsOnce<CutKernel>(build);
 
 /** Adds plain rows to the table, up to `maxRows` in all, and moves the window past them. Window and table lie in the arena. */
 export function cutPlainRows(
@@ -71,23 +71,6 @@ export function cutPlainRows(
   table.rows += rows;
   window.event = ((table.progress[0] as number) - events.byteOffset) >>> 2;
   window.position = table.progress[1] as number;
-}
-
-function kernelFor(arena: Arena): CutKernel {
-  let kernel = kernels.get(arena.memory);
-  if (kernel === undefined) {
-    const module = new ModuleBuilder({
-      memory: { initialPages: 1, maximumPages: PAGES_MAX, shared: true },
-      names: false,
-    });
-    build(module);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
-      env: { memory: arena.memory },
-    });
-    kernel = instance.exports as unknown as CutKernel;
-    kernels.set(arena.memory, kernel);
-  }
-  return kernel;
 }
 
 interface Cut {

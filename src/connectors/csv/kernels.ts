@@ -1,5 +1,6 @@
-import type { Address, Arena } from "../../arrow/mod.ts";
-import { type FunctionBuilder, f64, i32, i64, type Local, ModuleBuilder } from "../../wasm/mod.ts";
+import type { Address } from "../../arrow/mod.ts";
+import { type FunctionBuilder, f64, i32, i64, type Local, type ModuleBuilder } from "../../wasm/mod.ts";
+import { kernelsOnce } from "../kernel_module.ts";
 import { END_MASK } from "./rows.ts";
 
 /**
@@ -41,27 +42,11 @@ export const STATE_OTHER = 2;
 /** Digits that int64 and a float64's exact integers hold whatever they are. */
 const LONG_DIGITS_MAX = 18;
 const DOUBLE_DIGITS_MAX = 15;
-const PAGES_MAX = 65_536;
 
-const known = new WeakMap<WebAssembly.Memory, NumberKernels>();
-
-export function numberKernels(arena: Arena): NumberKernels {
-  let kernels = known.get(arena.memory);
-  if (kernels === undefined) {
-    const module = new ModuleBuilder({
-      memory: { initialPages: 1, maximumPages: PAGES_MAX, shared: true },
-      names: false,
-    });
-    buildKernel(module, "longs");
-    buildKernel(module, "doubles");
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
-      env: { memory: arena.memory },
-    });
-    kernels = instance.exports as unknown as NumberKernels;
-    known.set(arena.memory, kernels);
-  }
-  return kernels;
-}
+export const numberKernels = kernelsOnce<NumberKernels>((module) => {
+  buildKernel(module, "longs");
+  buildKernel(module, "doubles");
+});
 
 const PARAMS = {
   bytes: "i32",

@@ -6,10 +6,11 @@ import {
   i32x4,
   i64,
   type Local,
-  ModuleBuilder,
+  type ModuleBuilder,
   memory,
   v128,
 } from "../../wasm/mod.ts";
+import { instantiateKernels, kernelsOnce } from "../kernel_module.ts";
 
 /**
  * The hot loops of the decoder as WebAssembly over the arena, one module per bit width, made when first needed in a
@@ -34,9 +35,7 @@ export interface GatherKernels {
 
 export const KERNEL_BIT_WIDTH_MAX = 31;
 
-const PAGES_MAX = 65_536;
 const hybrids = new WeakMap<WebAssembly.Memory, (HybridKernel | undefined)[]>();
-const gathers = new WeakMap<WebAssembly.Memory, GatherKernels>();
 
 export function hybridKernel(arena: Arena, bitWidth: number): HybridKernel {
   let kernels = hybrids.get(arena.memory);
@@ -44,32 +43,15 @@ export function hybridKernel(arena: Arena, bitWidth: number): HybridKernel {
     kernels = [];
     hybrids.set(arena.memory, kernels);
   }
-  kernels[bitWidth] ??= instantiate<HybridKernel>(arena.memory, (module) => buildHybrid(module, bitWidth));
+  kernels[bitWidth] ??= instantiateKernels<HybridKernel>(arena.memory, (module) => buildHybrid(module, bitWidth));
   return kernels[bitWidth] as HybridKernel;
 }
 
-export function gatherKernels(arena: Arena): GatherKernels {
-  let kernels = gathers.get(arena.memory);
-  if (kernels === undefined) {
-    kernels = instantiate<GatherKernels>(arena.memory, (module) => {
-      buildGather(module, 4);
-      buildGather(module, 8);
-      buildHighest(module);
-    });
-    gathers.set(arena.memory, kernels);
-  }
-  return kernels;
-}
-
-function instantiate<T>(shared: WebAssembly.Memory, build: (module: ModuleBuilder) => void): T {
-  const module = new ModuleBuilder({
-    memory: { initialPages: 1, maximumPages: PAGES_MAX, shared: true },
-    names: false,
-  });
-  build(module);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), { env: { memory: shared } });
-  return instance.exports as T;
-}
+export const gatherKernels = kernelsOnce<GatherKernels>((module) => {
+  buildGather(module, 4);
+  buildGather(module, 8);
+  buildHighest(module);
+});
 
 function buildHybrid(module: ModuleBuilder, bitWidth: number): void {
   const f = module.function("decode", {
