@@ -1,2 +1,22 @@
 export { InvariantError, invariant, SageError, type SageErrorOptions, unreachable } from "./error.ts";
+export type { Address, BlobHash, Branded, ClusterId, PeerId } from "./ids.ts";
+export {
+  type Admission,
+  type Channel,
+  type ChannelHandlers,
+  type Clock,
+  GUEST_PROTOCOLS,
+  type KeyPair,
+  type Keys,
+  type Log,
+  type LogFields,
+  type LogLevel,
+  OPEN_TIMEOUT_MS,
+  type OpenOptions,
+  POST_BYTES_MAX,
+  type Random,
+  type Transport,
+  type TransportHooks,
+} from "./node_ports.ts";
 export type { Compression, Disk, DiskEntry, EntryKind, ReadHandle, WriteHandle } from "./ports.ts";
+export { TransportError, type TransportErrorCode } from "./transport_error.ts";
