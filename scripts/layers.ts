@@ -19,7 +19,7 @@ export const LAYERS: readonly Layer[] = [
   { row: 1, folder: "wasm", purpose: "typed WebAssembly assembler (bytes and text); knows no queries" },
   { row: 1, folder: "raft", purpose: "pure consensus machine", isPlanned: true },
   { row: 2, folder: "plan", purpose: "expressions, typing, logical nodes, rewrite rules, explain printer" },
-  { row: 2, folder: "protocol", purpose: "messages between processes and their encoding", isPlanned: true },
+  { row: 2, folder: "protocol", purpose: "messages between processes and their encoding" },
   { row: 2, folder: "state", purpose: "keyed state in the arena, its snapshot and restore format", isPlanned: true },
   { row: 3, folder: "stream", purpose: "the user's API: builds a logical plan" },
   { row: 3, folder: "codegen", purpose: "pipeline to WebAssembly module" },
