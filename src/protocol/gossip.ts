@@ -72,7 +72,7 @@ export interface Heartbeat {
   readonly updates: GossipUpdates;
 }
 
-/** News alone: answer to a digest reply, or when there is nothing to ride on. */
+/** News alone, when there is nothing to ride on. */
 export interface News {
   readonly kind: "news";
   readonly updates: GossipUpdates;
@@ -113,26 +113,49 @@ export interface ProbeResult {
   readonly incarnation: number;
 }
 
-/** Push-pull, first step: all that the sender knows, in short. */
+/**
+ * Push-pull, first step: all that the sender knows, in short. Members fall into buckets by a hash of their PeerId; each
+ * bucket has the XOR of its members' 32-bit state hashes. A receiver that has the same hashes stays silent.
+ */
 export interface Digest {
   readonly kind: "digest";
+  /** 4 bytes little-endian a bucket; the number of buckets is a power of two up to `DIGEST_BUCKETS_MAX`. */
+  readonly buckets: Uint8Array;
+}
+
+/** Second step: what the answering side knows of members in some buckets that differ. */
+export interface DigestPart {
+  readonly kind: "digest-part";
+  readonly bucketCount: number;
+  /** Indexes of the buckets whose members are listed, all of them. */
+  readonly buckets: readonly number[];
   readonly entries: readonly DigestEntry[];
 }
 
-/** Second step: what the sender of the digest lacks, and what it should send as `news`. */
+/** Third step, and its answer: what the receiver lacks, and what it should send the same way. */
 export interface DigestReply {
   readonly kind: "digest-reply";
   readonly updates: GossipUpdates;
   readonly wanted: readonly PeerId[];
 }
 
-export type GossipMessage = Heartbeat | News | Probe | ProbeAck | ProbeRequest | ProbeResult | Digest | DigestReply;
+export type GossipMessage =
+  | Heartbeat
+  | News
+  | Probe
+  | ProbeAck
+  | ProbeRequest
+  | ProbeResult
+  | Digest
+  | DigestPart
+  | DigestReply;
 
 export const NO_UPDATES: GossipUpdates = Object.freeze({ records: Object.freeze([]), verdicts: Object.freeze([]) });
 
 /** Limits per message; the byte limit of a post holds besides. */
 export const RECORDS_PER_MESSAGE_MAX = 256;
 export const VERDICTS_PER_MESSAGE_MAX = 1_024;
-export const DIGEST_ENTRIES_MAX = 8_192;
+export const DIGEST_BUCKETS_MAX = 256;
+export const DIGEST_ENTRIES_MAX = 1_024;
 export const ADDRESSES_PER_MEMBER_MAX = 16;
 export const CONFIRMATIONS_MAX = 8;

@@ -1,9 +1,11 @@
 export {
   ADDRESSES_PER_MEMBER_MAX,
   CONFIRMATIONS_MAX,
+  DIGEST_BUCKETS_MAX,
   DIGEST_ENTRIES_MAX,
   type Digest,
   type DigestEntry,
+  type DigestPart,
   type DigestReply,
   type DigestState,
   type GossipMessage,
