@@ -17,7 +17,7 @@ export const LAYERS: readonly Layer[] = [
   { row: 0, folder: "kernel", purpose: "invariant, error type, branded ids, bounded queue, and the ports" },
   { row: 1, folder: "arrow", purpose: "the arena and its allocator, types, schema, batches, IPC in and out" },
   { row: 1, folder: "wasm", purpose: "typed WebAssembly assembler (bytes and text); knows no queries" },
-  { row: 1, folder: "raft", purpose: "pure consensus machine", isPlanned: true },
+  { row: 1, folder: "raft", purpose: "pure consensus machine" },
   { row: 2, folder: "plan", purpose: "expressions, typing, logical nodes, rewrite rules, explain printer" },
   { row: 2, folder: "protocol", purpose: "messages between processes and their encoding" },
   { row: 2, folder: "state", purpose: "keyed state in the arena, its snapshot and restore format", isPlanned: true },

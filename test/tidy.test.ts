@@ -59,14 +59,14 @@ test("a folder that is missing, unknown, still planned or without a short README
   expect(checkFolders(house(tidySource))).toEqual([]);
   const { "src/exec/README.md": _, ...rest } = tidySource;
   const files = { ...rest, "src/attic/x.ts": "", "src/kernel/README.md": "line\n".repeat(31) };
-  const problems = checkFolders(house({ ...files, "src/raft/mod.ts": "", "src/raft/README.md": "" })).sort();
+  const problems = checkFolders(house({ ...files, "src/api/mod.ts": "", "src/api/README.md": "" })).sort();
   expect(problems).toEqual([
+    "src/api/ is on disk but still planned in the layer table",
     "src/attic/ has no README.md",
     "src/attic/ has no mod.ts",
     "src/attic/ is not in scripts/layers.ts",
     "src/exec/ has no README.md",
     "src/kernel/README.md has more than 30 lines",
-    "src/raft/ is on disk but still planned in the layer table",
   ]);
 });
 
