@@ -1,3 +1,4 @@
+export { BoundedQueue } from "./bounded_queue.ts";
 export { InvariantError, invariant, SageError, type SageErrorOptions, unreachable } from "./error.ts";
 export type { Address, BlobHash, Branded, ClusterId, PeerId } from "./ids.ts";
 export {
@@ -19,4 +20,6 @@ export {
   type TransportHooks,
 } from "./node_ports.ts";
 export type { Compression, Disk, DiskEntry, EntryKind, ReadHandle, WriteHandle } from "./ports.ts";
+export { TIMERS_MAX, type TimerId, TimerWheel } from "./timer_wheel.ts";
+export { type EveryOptions, TIMER_DELAY_MS_MAX, Timers } from "./timers.ts";
 export { TransportError, type TransportErrorCode } from "./transport_error.ts";
