@@ -91,7 +91,7 @@ export class VirtualChannel implements Channel {
   /** Runs `run` at the other end after all that was transmitted before. */
   transmit(run: () => void): void {
     const { world, links, random } = this.#connection.network;
-    this.#underWay.push({ atMs: world.nowMs + links.delayMs(random), run });
+    this.#underWay.push({ atMs: world.nowMs + this.#transport.host.lagMs + links.delayMs(random), run });
     if (this.#underWay.length === 1) this.#carry();
   }
 

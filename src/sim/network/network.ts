@@ -76,7 +76,7 @@ export class Network {
 
   #arrive(from: Host, to: Host, run: () => void): void {
     this.world.schedule({
-      atMs: this.world.nowMs + this.links.delayMs(this.random),
+      atMs: this.world.nowMs + from.lagMs + this.links.delayMs(this.random),
       host: to,
       run: () => {
         if (!this.links.isCut(from.name, to.name)) run();

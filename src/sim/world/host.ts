@@ -62,6 +62,16 @@ export class Host implements Clock, Random {
     this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#world.nowMs + forMs);
   }
 
+  /** Takes time: what else is due here waits, and what this turn sends leaves later. */
+  work(forMs: number): void {
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#world.nowMs) + forMs;
+  }
+
+  /** How long from now until what this turn does is done. */
+  get lagMs(): number {
+    return Math.max(0, this.#busyUntilMs - this.#world.nowMs);
+  }
+
   jumpWall(byMs: number): void {
     this.#wallOffsetMs += byMs;
   }
