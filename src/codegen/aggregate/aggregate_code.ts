@@ -53,5 +53,5 @@ function findGroup(scope: RowScope, terminal: AggregateTerminal, groups: GroupCo
 
 function findByHash(scope: RowScope, terminal: AggregateTerminal, groups: GroupCode): void {
   const keys = terminal.keys.map(({ expression }) => keyParts(scope, scope.evaluate(expression)));
-  if (groups.table !== null) groups.find(scope, { keys, hash: groups.table.hash(keys) });
+  if (groups.table !== null) groups.findOrAppend(scope, { keys, hash: groups.table.hash(keys) });
 }

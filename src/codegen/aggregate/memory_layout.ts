@@ -16,6 +16,8 @@ export const StateWord = {
   memoSizes: 16,
   /** Rows that reached the pipeline's begin so far, wrapping. */
   rows: 48,
+  /** Cursors of the partitions that rows go to instead of the table; 0 while they go to the table. */
+  partitions: 52,
   bytes: 64,
 } as const;
 
@@ -42,6 +44,28 @@ export const TableWord = {
   bytes: 64,
 } as const;
 
+/** Partitions are equal parts of the hash space, by its top bits. */
+export const PARTITION_BITS = 6;
+
+/** Where a partition's next entry goes. */
+export const PartitionCursor = {
+  next: 0,
+  /** When `next` is here the chunk is full. */
+  end: 4,
+  /** The newest chunk, 0 for none. */
+  chunk: 8,
+  bytes: 16,
+} as const;
+
+/** A chunk of a partition: header, then entries one after the other, one a row, so that a key is in many of them. */
+export const PartitionChunk = {
+  /** The chunk before, full; 0 for none. */
+  previous: 0,
+  /** End of its entries once it is full. */
+  end: 4,
+  entries: 16,
+} as const;
+
 export const MEMO_KEYS_MAX = 8;
 
 /** Offset of the domain size of key `index` in the state block. */
@@ -63,6 +87,8 @@ export const growTable = hostFunction("env", "aggregateGrow", { params: ["i32"],
 export const tableGrown = hostFunction("env", "aggregateGrown", { params: ["i32"], results: [] });
 /** A new chunk of zeroed entries for a table: sets `chunkNext` and `chunkEnd`. */
 export const newChunk = hostFunction("env", "aggregateChunk", { params: ["i32"], results: [] });
+/** A new chunk for the partition with this cursor. */
+export const newPartitionChunk = hostFunction("env", "aggregatePartition", { params: ["i32"], results: [] });
 /** A new heap chunk with room for so many bytes. */
 export const newHeap = hostFunction("env", "aggregateHeap", { params: ["i32"], results: [] });
 

@@ -14,7 +14,16 @@ export {
   storeKey,
 } from "./key_field.ts";
 export { type AggregateLayout, aggregateLayout } from "./layout.ts";
-export { memoSizeWord, StateWord, stateWord, TableWord, tableOffset } from "./memory_layout.ts";
+export {
+  memoSizeWord,
+  PARTITION_BITS,
+  PartitionChunk,
+  PartitionCursor,
+  StateWord,
+  stateWord,
+  TableWord,
+  tableOffset,
+} from "./memory_layout.ts";
 export { generateMerge, mergeWord } from "./merge_code.ts";
 export { finishModule, openModule } from "./module.ts";
 export { generateOutput, outputChunkWord } from "./output_code.ts";

@@ -23,6 +23,8 @@ export class AggregateState implements TerminalState {
   /** Made once a worker, as all tasks profit when the engine has optimised them. */
   #merge: CompiledPipeline | null = null;
   #output: CompiledPipeline | null = null;
+  /** Groups of the part that this worker merged last: parts are alike. */
+  lastPartGroups = 0;
   /** Kept until the driver has taken references of its own. */
   readonly #outputs: Batch[] = [];
 
@@ -30,7 +32,7 @@ export class AggregateState implements TerminalState {
     this.#worker = worker;
     this.#terminal = terminal;
     const owner = terminal.operator;
-    this.#memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner, startsGenerations: true });
+    this.#memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner, mayPartition: true });
     this.#memo = new Memo(worker.arena, { owner, block: this.#memory.block });
   }
 

@@ -1,6 +1,7 @@
 import type { Address, Arena, OwnerId } from "../../arrow/mod.ts";
 import { type AggregateLayout, StateWord, TableWord, tableOffset } from "../../codegen/mod.ts";
 import { invariant } from "../../kernel/mod.ts";
+import { Partitions } from "./partitions.ts";
 import { quantileOf } from "./quantile.ts";
 
 const SLOTS_MIN = 1_024;
@@ -13,20 +14,31 @@ const CHUNK_BYTES_MAX = 1 << 20;
 
 /**
  * Tables of at least so many bytes no longer fit in a core's cache. When rows find few of their groups there, it is
- * faster to leave the table as it is (a generation) and begin one that does fit: what is double is merged at the end,
- * part by part, in order of memory. A generation may be of `GENERATION_BYTES`, all of a worker of so many bytes.
+ * faster to set the table aside and only write the rows that follow to partitions, which are grouped at the end, each
+ * in a table that does fit. So many bytes of a worker may be in partitions; then rows go to a table again.
  */
-const OUTGROWN_BYTES = 1 << 23;
-const GENERATION_BYTES = 1 << 20;
-const GENERATIONS_BYTES_MAX = 160 << 20;
+const OUTGROWN_BYTES = 3 << 20;
+const PARTITIONS_BYTES_MAX = 160 << 20;
 /** Rows a group below which a table does not pay. */
 const REDUCTION_MIN = 1.5;
 
-/** What a merge reads of a worker: a block with the words of the groups' table, and their entries. */
-export interface WorkerGroups {
+/** What a merge reads of a worker. */
+export type WorkerGroups = TableGroups | PartitionGroups;
+
+/** A block with the words of the groups' table, and their entries. */
+export interface TableGroups {
+  readonly kind: "table";
   readonly block: Address;
   readonly groupCount: number;
   readonly chunks: readonly EntryChunk[];
+}
+
+/** Rows that are not grouped yet. */
+export interface PartitionGroups {
+  readonly kind: "partitions";
+  readonly cursors: Address;
+  /** An upper bound: rows. */
+  readonly groupCount: number;
 }
 
 /** Entries that follow each other; where entries are slots, empty ones between them. */
@@ -55,11 +67,12 @@ export class GroupMemory {
   readonly #owner: OwnerId;
   readonly #tables: Table[];
   readonly #heap: Address[] = [];
-  readonly #generations: (WorkerGroups & { readonly slots: Address })[] = [];
-  readonly #startsGenerations: boolean;
-  #generationsBytes = 0;
-  /** Rows up to the last generation. */
-  #rowsBefore = 0;
+  readonly #mayPartition: boolean;
+  /** The table up to when partitions began. */
+  #setAside: (TableGroups & { readonly slots: Address }) | null = null;
+  #partitions: Partitions | null = null;
+  /** Heap chunks made since. */
+  #partitionsHeapBytes = 0;
   #heapBytes = 0;
   #disposed = false;
 
@@ -67,9 +80,9 @@ export class GroupMemory {
   constructor(
     arena: Arena,
     layout: AggregateLayout,
-    options: { readonly owner: OwnerId; readonly expectedGroups?: number; readonly startsGenerations?: boolean },
+    options: { readonly owner: OwnerId; readonly expectedGroups?: number; readonly mayPartition?: boolean },
   ) {
-    this.#startsGenerations = options.startsGenerations ?? false;
+    this.#mayPartition = options.mayPartition ?? false;
     this.#arena = arena;
     this.#owner = options.owner;
     this.#tables = layout.tables.map(({ entryBytes, tagOffset }) => {
@@ -100,20 +113,32 @@ export class GroupMemory {
         if (this.#table(table).inline) onMoved();
       },
       aggregateChunk: (table: number) => this.#addChunk(table),
+      aggregatePartition: (cursor: number) => this.#addPartitionChunk(cursor >>> 0),
       aggregateHeap: (bytes: number) => this.#addHeap(bytes >>> 0),
       aggregateQuantile: (head: number, count: number, quantile: number) =>
         quantileOf(this.#arena, { head: head >>> 0, count: count >>> 0, quantile }),
     };
   }
 
-  /** All groups; a group of several generations is in several. */
+  /** All groups; a group may be in several of these. */
   groups(): WorkerGroups[] {
-    const current = { block: this.block, groupCount: this.#word(0, "count"), chunks: this.chunks() };
-    const generations = this.#generations.map(({ block, groupCount, chunks }) => ({ block, groupCount, chunks }));
-    return current.groupCount === 0 ? generations : [...generations, current];
+    const groups: WorkerGroups[] = [];
+    const { groupCount } = this;
+    if (groupCount > 0) groups.push({ kind: "table", block: this.block, groupCount, chunks: this.chunks() });
+    if (this.#setAside !== null) groups.push(this.#setAside);
+    const rows = this.#partitions?.entryCount ?? 0;
+    if (this.#partitions !== null && rows > 0) {
+      groups.push({ kind: "partitions", cursors: this.#partitions.cursors, groupCount: rows });
+    }
+    return groups;
   }
 
-  /** Entries of the groups; with generations, of the last. */
+  /** Groups in the table. */
+  get groupCount(): number {
+    return this.#word(0, "count");
+  }
+
+  /** Entries of the groups in the table. */
   chunks(): EntryChunk[] {
     const table = this.#table(0);
     if (table.inline) return [{ address: table.slots, entryCount: this.#word(0, "mask") + 1 }];
@@ -129,8 +154,9 @@ export class GroupMemory {
     if (this.#disposed) return;
     this.#disposed = true;
     const slots = this.#tables.flatMap(({ slots, chunks }) => (slots === 0 ? chunks : [slots, ...chunks]));
-    const generations = this.#generations.flatMap(({ block, slots }) => [block, slots]);
-    for (const address of [this.block, ...slots, ...generations, ...this.#heap]) this.#arena.release(address);
+    const setAside = this.#setAside === null ? [] : [this.#setAside.block, this.#setAside.slots];
+    for (const address of [this.block, ...slots, ...setAside, ...this.#heap]) this.#arena.release(address);
+    this.#partitions?.dispose();
     this.#releaseNewSlots();
   }
 
@@ -144,7 +170,7 @@ export class GroupMemory {
 
   #grow(table: number): void {
     if (table === 0 && this.#isOutgrown()) {
-      this.#startGeneration();
+      this.#startPartitions();
       return;
     }
     const slotCount = this.#word(table, "mask") + 1;
@@ -153,33 +179,40 @@ export class GroupMemory {
 
   #isOutgrown(): boolean {
     const { inline, entryBytes } = this.#table(0);
-    if (!this.#startsGenerations || !inline) return false;
-    const bytes = (this.#word(0, "mask") + 1) * entryBytes;
-    if (bytes < (this.#generations.length === 0 ? OUTGROWN_BYTES : GENERATION_BYTES / 2)) return false;
-    const rows = (this.#rows() - this.#rowsBefore) >>> 0;
-    if (rows >= REDUCTION_MIN * this.#word(0, "count") && this.#generations.length === 0) return false;
-    const roomLeft = this.#arena.limitBytes / 2 - this.#arena.bytesInUse();
-    return this.#generationsBytes + bytes <= Math.min(GENERATIONS_BYTES_MAX, Math.max(0, roomLeft));
+    if (!this.#mayPartition || !inline || this.#setAside !== null) return false;
+    if ((this.#word(0, "mask") + 1) * entryBytes < OUTGROWN_BYTES) return false;
+    return this.#rows() < REDUCTION_MIN * this.#word(0, "count") && this.#partitionsRoom() > 0;
   }
 
-  /** Sets the table aside as it is and gives code an empty one. */
-  #startGeneration(): void {
+  #partitionsRoom(): number {
+    const taken = (this.#partitions?.bytes ?? 0) + this.#partitionsHeapBytes;
+    return Math.min(PARTITIONS_BYTES_MAX - taken, this.#arena.limitBytes / 2 - this.#arena.bytesInUse());
+  }
+
+  /** Sets the table aside as it is, gives code an empty one, and has it write the rows that follow to partitions. */
+  #startPartitions(): void {
     const table = this.#table(0);
-    const slotCount = this.#word(0, "mask") + 1;
-    let newCount = SLOTS_MIN;
-    while (newCount * 2 * table.entryBytes <= GENERATION_BYTES) newCount *= 2;
-    this.#prepareSlots(0, newCount);
+    this.#partitions = new Partitions(this.#arena, { owner: this.#owner, entryBytes: table.entryBytes });
+    this.#prepareSlots(0, SLOTS_MIN);
     const block = this.#arena.allocate(tableOffset(1), this.#owner);
     this.#arena.u8.copyWithin(block, this.block, this.block + tableOffset(1));
-    const chunks = this.chunks();
-    this.#generations.push({ block, groupCount: this.#word(0, "count"), chunks, slots: table.slots });
-    this.#generationsBytes += slotCount * table.entryBytes;
-    this.#rowsBefore = this.#rows();
+    const { groupCount } = this;
+    this.#setAside = { kind: "table", block, groupCount, chunks: this.chunks(), slots: table.slots };
     table.slots = 0;
     this.#setWord(0, "count", 0);
     // Code moves the entries of `slots`: the one slot that it sees is empty.
     this.#setWord(0, "slots", this.#newSlots);
     this.#setWord(0, "mask", 0);
+    this.#setCursors(this.#partitions.cursors);
+  }
+
+  #addPartitionChunk(cursor: Address): void {
+    this.#partitions?.addChunk(cursor);
+    if (this.#partitionsRoom() <= 0) this.#setCursors(0);
+  }
+
+  #setCursors(cursors: Address): void {
+    this.#arena.u32[(this.block + StateWord.partitions) >>> 2] = cursors;
   }
 
   #rows(): number {
@@ -226,6 +259,7 @@ export class GroupMemory {
     const size = Math.max(this.#heapBytes, bytes);
     const address = this.#arena.allocate(size, this.#owner);
     this.#heap.push(address);
+    if (this.#partitions !== null) this.#partitionsHeapBytes += size;
     const words = this.block >>> 2;
     this.#arena.u32[words + StateWord.heapNext / 4] = address;
     this.#arena.u32[words + StateWord.heapEnd / 4] = address + size;

@@ -1,5 +1,5 @@
 /** What workers do after all rows are in. */
-import type { Batch } from "../../arrow/mod.ts";
+import type { Address, Batch } from "../../arrow/mod.ts";
 import {
   type AggregateTerminal,
   aggregateLayout,
@@ -13,6 +13,7 @@ import type { WorkerContext } from "../worker_context.ts";
 import { AggregateState } from "./aggregate_state.ts";
 import { GroupMemory, type WorkerGroups } from "./group_memory.ts";
 import { type EntryRange, writeGroups } from "./output.ts";
+import { partitionPieces } from "./partitions.ts";
 
 export interface MergeArgument {
   readonly terminal: AggregateTerminal;
@@ -49,13 +50,12 @@ function stateOf(worker: WorkerContext, name: string, terminal: AggregateTermina
 export function mergeGroups(worker: WorkerContext, argument: unknown, task: number): Batch[] {
   const { terminal, state, sources, partBits, batchRows } = argument as MergeArgument;
   const owner = terminal.operator;
-  const total = sources.reduce((sum, { groupCount }) => sum + groupCount, 0);
-  const largest = sources.reduce((max, { groupCount }) => Math.max(max, groupCount), 0);
-  const expectedGroups = Math.min(total, largest * 1.25) / 2 ** partBits;
+  const keeper = stateOf(worker, state, terminal);
+  const expectedGroups = Math.max(keeper.lastPartGroups, groupsOfTables(sources) / 2 ** partBits);
   const memory = new GroupMemory(worker.arena, aggregateLayout(terminal), { owner, expectedGroups });
   try {
-    const keeper = stateOf(worker, state, terminal);
     runMerge(worker, { terminal, memory, sources, partBits, task, keeper });
+    keeper.lastPartGroups = memory.groupCount;
     const ranges = memory.chunks().map((chunk) => ({ ...chunk, start: 0, end: chunk.entryCount }));
     const batches: Batch[] = [];
     const keep = (batch: Batch) => {
@@ -68,6 +68,15 @@ export function mergeGroups(worker: WorkerContext, argument: unknown, task: numb
   } finally {
     memory.dispose();
   }
+}
+
+/** About how many groups there are in tables. */
+function groupsOfTables(sources: readonly WorkerGroups[]): number {
+  const counts = sources.map(({ kind, groupCount }) => (kind === "table" ? groupCount : 0));
+  return Math.min(
+    counts.reduce((sum, count) => sum + count, 0),
+    Math.max(0, ...counts) * 1.25,
+  );
 }
 
 function runMerge(
@@ -92,15 +101,37 @@ function runMerge(
     code.trySetWord(mergeWord.partBits, partBits);
     // Without sources the code runs all the same: it makes the one group that exists without rows.
     if (sources.length === 0) code.run(0, 0);
-    for (const { block } of sources) {
-      code.setWord(mergeWord.source, block);
-      const slotCount = (worker.arena.u32[(block + tableOffset(0) + TableWord.mask) >>> 2] as number) + 1;
-      const parts = 2 ** partBits;
-      const start = Math.floor((task * slotCount) / parts);
-      code.run(start, Math.max(start + 1, Math.floor(((task + 1) * slotCount) / parts)));
+    for (const source of sources) {
+      if (source.kind === "table") mergeTable(worker, code, { block: source.block, task, parts: 2 ** partBits });
+      else mergePartition(worker, code, { cursors: source.cursors, terminal, partition: task });
     }
   } finally {
     code.dispose();
+  }
+}
+
+function mergeTable(
+  worker: WorkerContext,
+  code: CodeInstance,
+  from: { readonly block: Address; readonly task: number; readonly parts: number },
+): void {
+  const { block, task, parts } = from;
+  code.setWord(mergeWord.source, block);
+  code.trySetWord(mergeWord.entries, 0);
+  const slotCount = (worker.arena.u32[(block + tableOffset(0) + TableWord.mask) >>> 2] as number) + 1;
+  const start = Math.floor((task * slotCount) / parts);
+  code.run(start, Math.max(start + 1, Math.floor(((task + 1) * slotCount) / parts)));
+}
+
+function mergePartition(
+  worker: WorkerContext,
+  code: CodeInstance,
+  from: { readonly cursors: Address; readonly terminal: AggregateTerminal; readonly partition: number },
+): void {
+  const { entryBytes } = aggregateLayout(from.terminal);
+  for (const { address, entryCount } of partitionPieces(worker.arena, { ...from, entryBytes })) {
+    code.setWord(mergeWord.entries, address);
+    code.run(0, entryCount);
   }
 }
 

@@ -1,9 +1,9 @@
 import { type Batch, retainBatch } from "../../arrow/mod.ts";
-import type { AggregateTerminal } from "../../codegen/mod.ts";
+import { type AggregateTerminal, PARTITION_BITS } from "../../codegen/mod.ts";
 import type { AggregateNode } from "../../plan/mod.ts";
 import type { Driver } from "../driver.ts";
 import type { BatchList, OpenPipeline } from "../open_pipeline.ts";
-import type { WorkerGroups } from "./group_memory.ts";
+import type { TableGroups, WorkerGroups } from "./group_memory.ts";
 import type { EntryRange } from "./output.ts";
 import { type MergeArgument, mergeGroups, type OutputArgument } from "./phases.ts";
 
@@ -43,8 +43,9 @@ async function resultOf(
   const { batchRows } = driver.options;
   const grouped = terminal.keys.length > 0;
   if (sources.length === 0 && grouped) return [];
-  if (sources.length === 1 && groupCountOf(sources) > LOCAL_GROUPS_MAX) {
-    const tasks = outputTasks(sources[0] as WorkerGroups);
+  const [only, ...others] = sources;
+  if (only?.kind === "table" && others.length === 0 && only.groupCount > LOCAL_GROUPS_MAX) {
+    const tasks = outputTasks(only);
     const argument: OutputArgument = { ...from, tasks, batchRows };
     return (await driver.phase("aggregate.output", argument, tasks.length)) as Batch[][];
   }
@@ -61,6 +62,7 @@ function groupCountOf(sources: readonly WorkerGroups[]): number {
 }
 
 function partBitsFor(sources: readonly WorkerGroups[]): number {
+  if (sources.some(({ kind }) => kind === "partitions")) return PARTITION_BITS;
   const counts = sources.map(({ groupCount }) => groupCount);
   const entries = counts.reduce((sum, count) => sum + count, 0);
   const parts = Math.max(Math.max(...counts) / PART_GROUPS, entries / PART_ENTRIES);
@@ -70,7 +72,7 @@ function partBitsFor(sources: readonly WorkerGroups[]): number {
 }
 
 /** Entries cut into tasks of about `OUTPUT_TASK_ROWS`. */
-function outputTasks(groups: WorkerGroups): EntryRange[][] {
+function outputTasks(groups: TableGroups): EntryRange[][] {
   const tasks: EntryRange[][] = [];
   let rows = OUTPUT_TASK_ROWS;
   for (const chunk of groups.chunks) {
