@@ -1,4 +1,20 @@
 export {
+  isProtocolErrorCode,
+  ProtocolError,
+  type ProtocolErrorCode,
+  type ProtocolErrorOptions,
+  RemoteError,
+} from "./error.ts";
+export {
+  encodeFrame,
+  FRAME_BYTES_MAX,
+  FRAME_HEADER_BYTES,
+  FRAME_KINDS,
+  type Frame,
+  type FrameKind,
+  FrameReader,
+} from "./frame.ts";
+export {
   ADDRESSES_PER_MEMBER_MAX,
   CONFIRMATIONS_MAX,
   DIGEST_BUCKETS_MAX,
@@ -23,3 +39,30 @@ export {
   VERDICTS_PER_MESSAGE_MAX,
   type Verdict,
 } from "./gossip.ts";
+export { decodeMemberRecord, encodeMemberRecord, MEMBER_RECORD_BYTES_MAX } from "./gossip_schema.ts";
+export { type Post, PostCodec, type PostKind, type ReceivedPost } from "./post.ts";
+export {
+  address,
+  blobHash,
+  bytes,
+  clusterId,
+  durationMs,
+  integer,
+  list,
+  name,
+  parse,
+  peerId,
+  text,
+  version,
+  wallMs,
+} from "./schema.ts";
+export { decodeValue, encodeValue } from "./value.ts";
+export { VALUE_COUNT_MAX, VALUE_DEPTH_MAX } from "./value_check.ts";
+export {
+  commonVersion,
+  ownVersions,
+  PROTOCOL_MAX,
+  PROTOCOL_MIN,
+  parseVersionRange,
+  type VersionRange,
+} from "./version.ts";
