@@ -18,7 +18,20 @@ const packr = new Packr({
 
 /** Written to again and again; kept small so that one large message does not stay in memory. */
 const SCRATCH_BYTES = 1 << 16;
-packr.useBuffer(new Uint8Array(SCRATCH_BYTES));
+
+/** Where runtimes have `Buffer`, msgpackr calls this method of its buffers, also of those that it was given. */
+class Scratch extends Uint8Array {
+  static readonly #encoder = new TextEncoder();
+
+  static override get [Symbol.species](): Uint8ArrayConstructor {
+    return Uint8Array;
+  }
+
+  utf8Write(text: string, at: number): number {
+    return Scratch.#encoder.encodeInto(text, this.subarray(at)).written;
+  }
+}
+packr.useBuffer(new Scratch(SCRATCH_BYTES));
 
 /** Where the packer left its bytes; valid until the next packing. */
 type Packed = Uint8Array & { readonly start: number; readonly end: number };
@@ -34,7 +47,7 @@ export function encodeValueTo(value: unknown, sink: ValueSink): void {
   // The declared type lacks the two marks that this mode sets.
   const packed = packr.pack(value, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as unknown as Packed;
   sink.write(packed, packed.start, packed.end);
-  if (packed.length > SCRATCH_BYTES) packr.useBuffer(new Uint8Array(SCRATCH_BYTES));
+  if (packed.length > SCRATCH_BYTES) packr.useBuffer(new Scratch(SCRATCH_BYTES));
 }
 
 class Copy implements ValueSink {
