@@ -1,0 +1,84 @@
+import { countRefs } from "./apply_blobs.ts";
+import type { CommandOf } from "./command.ts";
+import type { Context, StateData } from "./data.ts";
+import { canMove, isEnded, isForgettable, JOB_STATE_TABLE } from "./job_states.ts";
+import { JOB_HISTORY_MAX, JOBS_ENDED_MAX, JOBS_MAX } from "./limits.ts";
+import type { JobRecord, JobStep } from "./records.ts";
+import { give, NOTHING, type Outcome, refuse } from "./result.ts";
+
+function removeJob(data: StateData, job: JobRecord, context: Context): void {
+  data.jobs.delete(job.jobId);
+  data.derived.endedJobs.delete(job.jobId);
+  countRefs(data, job.blobs, { by: -1, atMs: context.atMs });
+}
+
+export function createJob(data: StateData, command: CommandOf<"job.create">, context: Context): Outcome {
+  const { jobId, name, options } = command;
+  if (data.jobs.has(jobId)) return refuse("conflict", `Cannot create job ${jobId}: there is one with this id.`);
+  const missing = command.blobs.find((hash) => !data.blobs.has(hash));
+  if (missing !== undefined) return refuse("not-found", `Cannot create job ${name}: its blob ${missing} is not there.`);
+  if (data.jobs.size >= JOBS_MAX) {
+    return refuse(
+      "limit",
+      `Cannot create job ${name}: there are ${JOBS_MAX} jobs, the most there can be. Delete some.`,
+    );
+  }
+  const blobs = [...new Set(command.blobs)];
+  const number = data.nextJobNumber++;
+  const step: JobStep = { state: "submitted", attempt: 1, atMs: context.atMs, reason: "" };
+  countRefs(data, blobs, { by: 1, atMs: context.atMs });
+  data.jobs.set(jobId, {
+    jobId,
+    number,
+    name,
+    state: "submitted",
+    attempt: 1,
+    blobs,
+    options,
+    createdBy: context.by.name,
+    createdAtMs: context.atMs,
+    movedAtIndex: context.index,
+    history: [step],
+  });
+  return give({ type: "job", number, attempt: 1 });
+}
+
+export function moveJob(data: StateData, command: CommandOf<"job.move">, context: Context): Outcome {
+  const { jobId, from, to, reason } = command;
+  const job = data.jobs.get(jobId);
+  if (job === undefined) return refuse("not-found", `Cannot move job ${jobId}: there is none.`);
+  if (job.state !== from || job.attempt !== command.attempt) {
+    const now = `it is ${job.state} in attempt ${job.attempt}`;
+    return refuse("stale", `Cannot move job ${job.number} from ${from} in attempt ${command.attempt}: ${now}.`);
+  }
+  if (!canMove(from, to)) {
+    const next = JOB_STATE_TABLE[from].next.join(", ");
+    return refuse("illegal-move", `Cannot move job ${job.number} from ${from} to ${to}: only to ${next}.`);
+  }
+  const attempt = to === "restarting" ? job.attempt + 1 : job.attempt;
+  const history = [...job.history.slice(1 - JOB_HISTORY_MAX), { state: to, attempt, atMs: context.atMs, reason }];
+  data.jobs.set(jobId, { ...job, state: to, attempt, movedAtIndex: context.index, history });
+  // Removed first, so that a job which ends again stands last.
+  data.derived.endedJobs.delete(jobId);
+  if (isForgettable(to)) data.derived.endedJobs.add(jobId);
+  forgetOldest(data, context);
+  return give({ type: "job", number: job.number, attempt });
+}
+
+function forgetOldest(data: StateData, context: Context): void {
+  for (const jobId of data.derived.endedJobs) {
+    if (data.derived.endedJobs.size <= JOBS_ENDED_MAX) return;
+    const job = data.jobs.get(jobId);
+    if (job !== undefined) removeJob(data, job, context);
+  }
+}
+
+export function deleteJob(data: StateData, command: CommandOf<"job.delete">, context: Context): Outcome {
+  const job = data.jobs.get(command.jobId);
+  if (job === undefined) return refuse("not-found", `Cannot delete job ${command.jobId}: there is none.`);
+  if (!isEnded(job.state)) {
+    return refuse("in-use", `Cannot delete job ${job.number}: it is ${job.state}. Cancel it first.`);
+  }
+  removeJob(data, job, context);
+  return NOTHING;
+}

@@ -1,0 +1,38 @@
+export { COMMAND_ROLES } from "./apply.ts";
+export type { AuditQuery } from "./audit.ts";
+export {
+  type Actor,
+  COMMAND_KINDS,
+  type Command,
+  type CommandKind,
+  type CommandOf,
+  type Envelope,
+  encodeCommand,
+  FORMAT_MAX,
+  type RequestId,
+} from "./command.ts";
+export { StateError, type StateErrorCode } from "./error.ts";
+export {
+  canMove,
+  isEnded,
+  JOB_STATE_TABLE,
+  JOB_STATES,
+  type JobState,
+  jobStatesDiagram,
+} from "./job_states.ts";
+export * from "./limits.ts";
+export { ClusterState, type ClusterStateOptions } from "./machine.ts";
+export type {
+  AuditEntry,
+  BlobRecord,
+  ClientEntry,
+  ClusterRecord,
+  JobRecord,
+  JobStep,
+  KeyRecord,
+  MemberEntry,
+  SettingRecord,
+  TokenRecord,
+  UploadRecord,
+} from "./records.ts";
+export type { ApplyResult, CommandValue, Effect, Outcome, RefusalCode } from "./result.ts";
