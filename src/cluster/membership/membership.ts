@@ -1,0 +1,520 @@
+import { type PeerId, unreachable } from "../../kernel/mod.ts";
+import {
+  type Digest,
+  type DigestPart,
+  type DigestReply,
+  type GossipMessage,
+  type GossipUpdates,
+  type Heartbeat,
+  type MemberRecord,
+  NO_UPDATES,
+  type SignedRecord,
+  type Verdict,
+} from "../../protocol/mod.ts";
+import { Detector } from "./detector.ts";
+import { answerDigest, answerPart, answerWanted, digestOf, updatesAbout } from "./exchange.ts";
+import { News } from "./news.ts";
+import { type Member, Table } from "./table.ts";
+import {
+  DEFAULT_TIMINGS,
+  MEMBERS_MAX,
+  type MembershipTimings,
+  NEWS_BYTES,
+  NEWS_BYTES_MAX,
+  SEEDS_MAX,
+  SUSPICION_MS,
+  WAITING_MAX,
+  WAITING_MS,
+} from "./timings.ts";
+import type { MembershipAction, MembershipOptions, MemberView, SelfFacts } from "./types.ts";
+
+/** News waiting above which messages may grow from `NEWS_BYTES` to `NEWS_BYTES_MAX`. */
+const BACKLOG = 24;
+/** Retransmissions: this times log2 of the members. */
+const SENDS_FACTOR = 3;
+/** Records in one exchange above which they are no news to others but what this node missed. */
+const EXCHANGE_NEWS_MAX = 8;
+const SWEEP_MS = 1_000;
+const SEED_EVERY_MS = 500;
+const SEED_EVERY_MS_MAX = 10_000;
+/** Share of push-pulls that go to a dead member: it may be alive behind a healed partition. */
+const DEAD_SHARE = 0.25;
+const FAREWELLS = 8;
+
+interface Waiting {
+  readonly from: PeerId;
+  readonly signed: SignedRecord;
+  readonly untilMs: number;
+}
+
+/**
+ * Who is in the cluster and how they are, as one node sees it. Give it every input with the time, then do what `take`
+ * says; call `tick` no later than `dueMs()`. Time is monotonic and never goes back.
+ */
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #timings: MembershipTimings;
+  readonly #self: PeerId;
+  readonly #table: Table;
+  readonly #detector: Detector;
+  readonly #news = new News();
+  readonly #seeds = new Set<PeerId>();
+  /** Records of peers that are not admitted yet, as far as this node knows. */
+  readonly #waiting = new Map<PeerId, Waiting>();
+  /** When published suspicions lapse. */
+  readonly #suspicions = new Map<Member, number>();
+  #actions: MembershipAction[] = [];
+  #facts: SelfFacts;
+  #state: MemberRecord["state"] = "alive";
+  #incarnation: number;
+  #load = 0;
+  #sequence = 0;
+  #nowMs: number;
+  #heartbeatMs: number;
+  #gossipMs: number;
+  #pushPullMs: number;
+  #sweepMs: number;
+  #seedMs = Number.POSITIVE_INFINITY;
+  #seedEveryMs = SEED_EVERY_MS;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#timings = { ...DEFAULT_TIMINGS, ...options.timings };
+    this.#facts = options.self;
+    this.#self = options.self.peer;
+    this.#incarnation = options.incarnation;
+    this.#nowMs = options.nowMs;
+    this.#table = new Table({
+      changed: (member, before) => this.#changed(member, before),
+      forgotten: (member) => this.#actions.push({ kind: "forgotten", member: this.#table.view(member) }),
+      phi: (member) => this.#detector.phi(member.peer, this.#nowMs),
+    });
+    this.#table.setNow(options.nowMs);
+    this.#detector = new Detector({
+      self: this.#self,
+      table: this.#table,
+      timings: this.#timings,
+      random: () => options.random(),
+      send: (to, message) => this.#send(to, message),
+      publish: (verdict) => this.#publish(verdict),
+    });
+    this.#heartbeatMs = options.nowMs;
+    this.#gossipMs = options.nowMs;
+    this.#pushPullMs = options.nowMs + this.#timings.pushPullMs * options.random();
+    this.#sweepMs = options.nowMs + SWEEP_MS * options.random();
+    this.#declare();
+  }
+
+  /** All members, this node among them. Costs time with their number. */
+  members(): readonly MemberView[] {
+    return Array.from(this.#table.values(), (member) => this.#table.view(member));
+  }
+
+  member(peer: PeerId): MemberView | null {
+    const member = this.#table.get(peer);
+    return member === undefined ? null : this.#table.view(member);
+  }
+
+  /** How many are neither dead nor left, this node among them. */
+  get liveCount(): number {
+    return this.#table.ring.size;
+  }
+
+  /** What is to be done since the last call, in order. */
+  take(): MembershipAction[] {
+    if (this.#actions.length === 0) return [];
+    const actions = this.#actions;
+    this.#actions = [];
+    return actions;
+  }
+
+  dueMs(): number {
+    if (this.#state === "left") return this.#nowMs + this.#timings.gossipMs;
+    const gossipMs = this.#news.size > 0 ? this.#gossipMs : Number.POSITIVE_INFINITY;
+    const detectorMs = this.#detector.dueMs(this.#nowMs);
+    return Math.min(detectorMs, gossipMs, this.#heartbeatMs, this.#pushPullMs, this.#sweepMs, this.#seedMs);
+  }
+
+  tick(nowMs: number): void {
+    this.#observe(nowMs);
+    if (this.#state === "left") return;
+    if (nowMs >= this.#sweepMs) this.#sweep(nowMs);
+    this.#detector.tick(nowMs);
+    if (nowMs >= this.#heartbeatMs) this.#beat(nowMs);
+    if (nowMs >= this.#gossipMs && this.#news.size > 0) this.#gossip(nowMs);
+    if (nowMs >= this.#pushPullMs) this.#pushPull(nowMs);
+    if (nowMs >= this.#seedMs) this.#callSeeds(nowMs);
+  }
+
+  /** Contacts `peers`, again and again until each has answered. Their addresses are the transport's affair. */
+  join(peers: readonly PeerId[], nowMs: number): void {
+    this.#observe(nowMs);
+    for (const peer of peers) if (peer !== this.#self && this.#seeds.size < SEEDS_MAX) this.#seeds.add(peer);
+    this.#seedEveryMs = SEED_EVERY_MS;
+    this.#callSeeds(nowMs);
+  }
+
+  /** Tells others that this node is about to go: it stays watched, but should get no new work. */
+  leave(nowMs: number): void {
+    this.#observe(nowMs);
+    if (this.#state === "alive") this.#enter("leaving");
+  }
+
+  /** The last word: tells some members directly, and is silent from then on. */
+  left(nowMs: number): void {
+    this.#observe(nowMs);
+    if (this.#state === "left") return;
+    const own = this.#table.get(this.#self) as Member;
+    const hearers = new Set(this.#table.ring.successors(own, this.#timings.watcherCount).map(({ peer }) => peer));
+    for (let left = FAREWELLS; left > 0 && this.#table.ring.size > 1; left--) hearers.add(this.#anyone().peer);
+    hearers.delete(this.#self);
+    this.#enter("left");
+    const updates = updatesAbout([own], 0);
+    for (const peer of hearers) this.#send(peer, { kind: "news", updates });
+  }
+
+  /** What changed about this node. A changed fact makes a new record; load only rides on heartbeats. */
+  update(change: { readonly facts?: Partial<SelfFacts>; readonly load?: number }, nowMs: number): void {
+    this.#observe(nowMs);
+    if (change.load !== undefined) this.#load = change.load;
+    if (change.facts === undefined) return;
+    this.#facts = { ...this.#facts, ...change.facts, peer: this.#self };
+    this.#enter(this.#state);
+  }
+
+  /** A hint: there is a connection to `peer`. One that was thought dead or is unknown is asked what it knows. */
+  connected(peer: PeerId, nowMs: number): void {
+    this.#observe(nowMs);
+    if (peer === this.#self || this.#state === "left" || !this.#options.allow(peer)) return;
+    const member = this.#table.get(peer);
+    if (member === undefined || member.goneMs !== null) this.#greet(peer);
+  }
+
+  /** A hint: the last connection to `peer` broke. */
+  disconnected(peer: PeerId, nowMs: number): void {
+    this.#observe(nowMs);
+    if (this.#state !== "left") this.#detector.disconnected(peer, nowMs);
+  }
+
+  /** A message that came over a connection of `from`, well-formed. */
+  receive(from: PeerId, message: GossipMessage, nowMs: number): void {
+    this.#observe(nowMs);
+    if (from === this.#self || this.#state === "left") return;
+    const member = this.#table.get(from);
+    if (member !== undefined) member.heardMs = nowMs;
+    this.#seeds.delete(from);
+    this.#detector.heard(from, nowMs);
+    this.#handle(from, message);
+  }
+
+  #handle(from: PeerId, message: GossipMessage): void {
+    switch (message.kind) {
+      case "heartbeat":
+        return this.#heartbeat(from, message);
+      case "news":
+        this.#learn(from, message.updates, true);
+        return;
+      case "probe":
+        this.#learn(from, message.updates, true);
+        if (message.target === this.#self) this.#acknowledge(from, message.probe);
+        return;
+      case "probe-ack":
+        this.#learn(from, message.updates, true);
+        return this.#compare(from, message.incarnation);
+      case "probe-request":
+        return this.#detector.asked(from, message, this.#nowMs);
+      case "probe-result":
+        return this.#detector.result(from, message, this.#nowMs);
+      case "digest":
+        return this.#answer(from, answerDigest(this.#table, message, this.#options.random()));
+      case "digest-part":
+        return this.#part(from, message);
+      case "digest-reply":
+        return this.#reply(from, message);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #heartbeat(from: PeerId, message: Heartbeat): void {
+    this.#learn(from, message.updates, true);
+    const member = this.#table.get(from);
+    if (member !== undefined) member.load = message.load;
+    this.#detector.beat(from, message.sequence, this.#nowMs);
+    this.#compare(from, message.incarnation);
+  }
+
+  /** `from` says which incarnation it is: whoever of us two is behind gets to know. */
+  #compare(from: PeerId, incarnation: number): void {
+    const member = this.#table.get(from);
+    const known = member?.signed.record.incarnation ?? -1;
+    if (incarnation > known) {
+      if (this.#options.allow(from)) this.#want(from, [from]);
+    } else if (member !== undefined && (incarnation < known || member.verdict !== null)) {
+      this.#send(from, { kind: "news", updates: updatesAbout([member], 0) });
+    }
+  }
+
+  #acknowledge(to: PeerId, probe: number): void {
+    const updates = this.#takeNews(NEWS_BYTES);
+    this.#send(to, { kind: "probe-ack", probe, incarnation: this.#incarnation, updates });
+  }
+
+  /** Takes over what is new; gives how many records were. What comes by gossip is passed on. */
+  #learn(from: PeerId, updates: GossipUpdates, isNews: boolean): number {
+    if (updates === NO_UPDATES) return 0;
+    let count = 0;
+    const verdicts = new Map(updates.verdicts.map((verdict) => [verdict.peer, verdict]));
+    for (const signed of updates.records) {
+      const verdict = verdicts.get(signed.record.peer);
+      const isAbout = verdict?.incarnation === signed.record.incarnation && signed.record.state !== "left";
+      if (this.#learnRecord(from, signed, isAbout ? verdict : null, isNews)) count++;
+    }
+    const unknown: PeerId[] = [];
+    for (const verdict of updates.verdicts) this.#learnVerdict(verdict, isNews, unknown);
+    if (unknown.length > 0 && isNews) this.#want(from, unknown);
+    return count;
+  }
+
+  #learnRecord(from: PeerId, signed: SignedRecord, verdict: Verdict | null, isNews: boolean): boolean {
+    const { peer, incarnation } = signed.record;
+    if (peer === this.#self) {
+      this.#hearOfSelf(signed);
+      return false;
+    }
+    const known = this.#table.get(peer);
+    if (known !== undefined && incarnation <= known.signed.record.incarnation) {
+      const isBehind = from === peer && incarnation < known.signed.record.incarnation;
+      if (isBehind) this.#send(from, { kind: "news", updates: updatesAbout([known], 0) });
+      return false;
+    }
+    if (known === undefined && this.#table.size >= MEMBERS_MAX) return false;
+    if (!this.#options.allow(peer)) {
+      this.#wait(from, signed);
+      return false;
+    }
+    return this.#accept(from, signed, { verdict, isNews });
+  }
+
+  #accept(
+    from: PeerId,
+    signed: SignedRecord,
+    { verdict, isNews }: { readonly verdict: Verdict | null; readonly isNews: boolean },
+  ): boolean {
+    const { peer } = signed.record;
+    if (!this.#options.verify(signed.bytes, signed.signature, peer)) {
+      this.#actions.push({ kind: "refused", from, peer });
+      return false;
+    }
+    const member = this.#table.put(signed, verdict);
+    if (member === null) return false;
+    if (from === peer) member.heardMs = this.#nowMs;
+    if (verdict?.state === "suspect") this.#suspicions.set(member, this.#nowMs + SUSPICION_MS);
+    this.#detector.renewed(member, this.#nowMs);
+    this.#news.drop(peer);
+    if (isNews) this.#spread(signed, verdict);
+    return true;
+  }
+
+  /** Somebody holds a record of this very node that is not its present one: go beyond it. */
+  #hearOfSelf(signed: SignedRecord): void {
+    if (signed.record.incarnation < this.#incarnation) return;
+    const own = this.#table.get(this.#self) as Member;
+    const isSame = signed.record.incarnation === this.#incarnation && areEqual(signed.bytes, own.signed.bytes);
+    if (isSame || !this.#options.verify(signed.bytes, signed.signature, this.#self)) return;
+    this.#incarnation = signed.record.incarnation;
+    this.#enter(this.#state);
+  }
+
+  /** Collects in `unknown` whose record must be had first. */
+  #learnVerdict(verdict: Verdict, isNews: boolean, unknown: PeerId[]): void {
+    if (verdict.peer === this.#self) {
+      if (verdict.incarnation === this.#incarnation) this.#enter(this.#state);
+      return;
+    }
+    const member = this.#table.get(verdict.peer);
+    const known = member?.signed.record.incarnation ?? -1;
+    if (verdict.incarnation > known && this.#options.allow(verdict.peer)) unknown.push(verdict.peer);
+    if (member === undefined || !this.#table.judge(verdict)) return;
+    if (verdict.state === "suspect") this.#suspicions.set(member, this.#nowMs + SUSPICION_MS);
+    if (isNews) this.#spread(null, verdict);
+    const isHeard = member.heardMs !== null && this.#nowMs - member.heardMs < this.#timings.heartbeatMs * 2;
+    if (isHeard) this.#send(member.peer, { kind: "news", updates: { records: [], verdicts: [verdict] } });
+  }
+
+  #publish(verdict: Verdict): void {
+    const member = this.#table.get(verdict.peer);
+    if (member === undefined || !this.#table.judge(verdict)) return;
+    if (verdict.state === "suspect") this.#suspicions.set(member, this.#nowMs + SUSPICION_MS);
+    this.#spread(null, verdict);
+    this.#send(verdict.peer, { kind: "news", updates: { records: [], verdicts: [verdict] } });
+  }
+
+  #part(from: PeerId, message: DigestPart): void {
+    const { random, allow } = this.#options;
+    this.#answer(from, answerPart(this.#table, message, { chance: random(), allow }));
+  }
+
+  #reply(from: PeerId, message: DigestReply): void {
+    if (message.wanted.length > 0) this.#answer(from, answerWanted(this.#table, message.wanted));
+    const { records } = message.updates;
+    const count = this.#learn(from, message.updates, records.length <= EXCHANGE_NEWS_MAX);
+    if (count > EXCHANGE_NEWS_MAX) this.#answer(from, digestOf(this.#table));
+    else if (count > 0) this.#pushPullMs = Math.min(this.#pushPullMs, this.#nowMs + this.#timings.pushPullMs / 8);
+  }
+
+  #answer(to: PeerId, message: DigestPart | DigestReply | Digest | null): void {
+    if (message !== null) this.#send(to, message);
+  }
+
+  #want(from: PeerId, wanted: readonly PeerId[]): void {
+    this.#send(from, { kind: "digest-reply", updates: NO_UPDATES, wanted });
+  }
+
+  #wait(from: PeerId, signed: SignedRecord): void {
+    const { peer, incarnation } = signed.record;
+    const waiting = this.#waiting.get(peer);
+    if (waiting !== undefined && waiting.signed.record.incarnation >= incarnation) return;
+    if (waiting === undefined && this.#waiting.size >= WAITING_MAX) return;
+    this.#waiting.set(peer, { from, signed, untilMs: this.#nowMs + WAITING_MS });
+  }
+
+  /** Each input begins here: time goes on, and a leap says that this process was stopped. */
+  #observe(nowMs: number): void {
+    const gapMs = nowMs - this.#nowMs;
+    this.#nowMs = nowMs;
+    this.#table.setNow(nowMs);
+    if (gapMs > this.#timings.stallMs + this.#timings.gossipMs) this.#detector.stalled(nowMs);
+  }
+
+  #beat(nowMs: number): void {
+    const { heartbeatMs, watcherCount } = this.#timings;
+    this.#heartbeatMs = nowMs + heartbeatMs * (0.9 + 0.2 * this.#options.random());
+    this.#sequence++;
+    const own = this.#table.get(this.#self) as Member;
+    for (const { peer } of this.#table.ring.successors(own, watcherCount)) {
+      const updates = this.#takeNews(NEWS_BYTES);
+      const { sequence, incarnation, load } = {
+        sequence: this.#sequence,
+        incarnation: this.#incarnation,
+        load: this.#load,
+      };
+      this.#send(peer, { kind: "heartbeat", sequence, incarnation, load, updates });
+    }
+    this.#admitWaiting(nowMs);
+  }
+
+  #gossip(nowMs: number): void {
+    const { gossipMs, gossipFanout } = this.#timings;
+    this.#gossipMs = nowMs + gossipMs * (0.9 + 0.2 * this.#options.random());
+    const size = this.#table.ring.size;
+    if (size < 2) return;
+    const hearers = new Set<PeerId>();
+    const count = Math.min(gossipFanout, size - 1);
+    for (let tries = count * 3; tries > 0 && hearers.size < count; tries--) {
+      const { peer } = this.#anyone();
+      if (peer !== this.#self) hearers.add(peer);
+    }
+    for (const peer of hearers) {
+      const updates = this.#takeNews(this.#news.size > BACKLOG ? NEWS_BYTES_MAX : NEWS_BYTES);
+      if (updates !== NO_UPDATES) this.#send(peer, { kind: "news", updates });
+    }
+  }
+
+  #anyone(): Member {
+    return this.#table.ring.at(Math.floor(this.#options.random() * this.#table.ring.size));
+  }
+
+  #pushPull(nowMs: number): void {
+    const { random } = this.#options;
+    this.#pushPullMs = nowMs + this.#timings.pushPullMs * (0.75 + 0.5 * random());
+    const { ring, dead } = this.#table;
+    if (dead.size > 0 && (ring.size < 2 || random() < DEAD_SHARE)) {
+      const chosen = Array.from(dead)[Math.floor(random() * dead.size)];
+      if (chosen !== undefined) this.#greet(chosen.peer);
+      return;
+    }
+    const { peer } = this.#anyone();
+    if (peer !== this.#self) this.#send(peer, digestOf(this.#table));
+    else if (ring.size > 1) this.#pushPullMs = nowMs;
+  }
+
+  /** To one who may not know this node: the own record, what is held of it, and a digest. */
+  #greet(peer: PeerId): void {
+    const own = this.#table.get(this.#self) as Member;
+    const other = this.#table.get(peer);
+    const updates = updatesAbout(other === undefined ? [own] : [own, other], 0);
+    this.#send(peer, { kind: "news", updates });
+    this.#send(peer, digestOf(this.#table));
+  }
+
+  #callSeeds(nowMs: number): void {
+    for (const peer of this.#seeds) this.#greet(peer);
+    this.#seedMs = this.#seeds.size === 0 ? Number.POSITIVE_INFINITY : nowMs + this.#seedEveryMs;
+    this.#seedEveryMs = Math.min(SEED_EVERY_MS_MAX, this.#seedEveryMs * 1.5);
+  }
+
+  #admitWaiting(nowMs: number): void {
+    for (const [peer, { from, signed, untilMs }] of this.#waiting) {
+      if (this.#options.allow(peer)) this.#accept(from, signed, { verdict: null, isNews: true });
+      else if (nowMs < untilMs) continue;
+      this.#waiting.delete(peer);
+    }
+  }
+
+  /** Once a second, over all members: whose admission ended, whose suspicion lapsed. */
+  #sweep(nowMs: number): void {
+    this.#sweepMs = nowMs + SWEEP_MS;
+    for (const member of this.#table.values()) {
+      if (member.peer === this.#self) continue;
+      this.#table.allow(member, this.#options.allow(member.peer));
+      if (member.isAllowed) continue;
+      const isOver = member.goneMs === null || nowMs >= member.goneMs + this.#timings.tombstoneMs;
+      this.#news.drop(member.peer);
+      if (isOver) this.#table.forget(member);
+    }
+    for (const [member, untilMs] of this.#suspicions) {
+      if (member.verdict?.state === "suspect" && nowMs < untilMs) continue;
+      this.#suspicions.delete(member);
+      this.#table.acquit(member);
+    }
+  }
+
+  /** The own state in a record of the next incarnation, told to others. */
+  #enter(state: MemberRecord["state"]): void {
+    this.#state = state;
+    this.#incarnation++;
+    this.#declare();
+  }
+
+  #declare(): void {
+    const signed = this.#options.sign({ ...this.#facts, incarnation: this.#incarnation, state: this.#state });
+    this.#table.put(signed, null);
+    this.#spread(signed, null);
+  }
+
+  #spread(signed: SignedRecord | null, verdict: Verdict | null): void {
+    if (this.#news.size === 0) {
+      const soonMs = this.#nowMs + (this.#timings.gossipMs / 4) * this.#options.random();
+      this.#gossipMs = Math.max(this.#gossipMs, soonMs);
+    }
+    if (signed !== null) this.#news.addRecord(signed);
+    if (verdict !== null) this.#news.addVerdict(verdict);
+  }
+
+  #takeNews(bytesMax: number): GossipUpdates {
+    return this.#news.take(bytesMax, SENDS_FACTOR * Math.ceil(Math.log2(this.#table.ring.size + 1)));
+  }
+
+  #send(to: PeerId, message: GossipMessage): void {
+    this.#actions.push({ kind: "send", to, message });
+  }
+
+  #changed(member: Member, before: MemberView | null): void {
+    this.#actions.push({ kind: "changed", member: this.#table.view(member), before });
+  }
+}
+
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}
