@@ -45,7 +45,9 @@ export class TimerWheel<T extends {}> {
   readonly #values: (T | undefined)[] = [];
   readonly #occupied = new Int32Array(LEVELS * WORDS_PER_LEVEL);
   /** Everything before this tick has expired; timers of this very tick may wait in its slot. */
-  #nowTick: number;
+  #nowTick = 0;
+  /** The tick after the span that holds `#nowTick`: timers from there on are far. */
+  #spanEnd = SPAN;
   /** While expiring: what is inserted expires after this tick, so that one `advance` ends. */
   #advanceTick: number | null = null;
   #cellCount = RINGS;
@@ -53,7 +55,7 @@ export class TimerWheel<T extends {}> {
 
   constructor(nowMs = 0) {
     invariant(nowMs >= 0 && nowMs < 2 ** 52, `a timer wheel's clock begins at 0 or later, not ${nowMs}`);
-    this.#nowTick = Math.floor(nowMs);
+    this.#moveTo(Math.floor(nowMs));
     for (let ring = 0; ring < RINGS; ring++) this.#makeEmpty(ring);
   }
 
@@ -111,7 +113,7 @@ export class TimerWheel<T extends {}> {
     while (this.#nowTick < target) {
       const ring = this.#nextRing();
       const start = ring === -1 ? Number.POSITIVE_INFINITY : this.#startOf(ring);
-      this.#nowTick = Math.max(this.#nowTick, Math.min(start, target));
+      this.#moveTo(Math.max(this.#nowTick, Math.min(start, target)));
       if (start > target || ring < SLOTS) return;
       this.#cascade(ring);
     }
@@ -130,11 +132,11 @@ export class TimerWheel<T extends {}> {
       for (let ring = this.#nextRing(); ring !== -1; ring = this.#nextRing()) {
         const start = this.#startOf(ring);
         if (start > target) break;
-        this.#nowTick = start;
+        this.#moveTo(start);
         if (ring < SLOTS) this.#expireRing(ring, expire);
         else this.#cascade(ring);
       }
-      this.#nowTick = target;
+      this.#moveTo(target);
     } finally {
       this.#advanceTick = null;
     }
@@ -161,10 +163,16 @@ export class TimerWheel<T extends {}> {
     }
   }
 
+  #moveTo(tick: number): void {
+    this.#nowTick = tick;
+    if (tick >= this.#spanEnd) this.#spanEnd = (Math.floor(tick / SPAN) + 1) * SPAN;
+  }
+
   #ringOf(tick: number): number {
-    if (Math.floor(tick / SPAN) !== Math.floor(this.#nowTick / SPAN)) return FAR_RING;
-    const low = (tick % SPAN) | 0;
-    const difference = low ^ ((this.#nowTick % SPAN) | 0);
+    if (tick >= this.#spanEnd) return FAR_RING;
+    // `|` takes a number's lowest 32 bits, whatever its size.
+    const low = tick | 0;
+    const difference = low ^ (this.#nowTick | 0);
     const level = difference === 0 ? 0 : (31 - Math.clz32(difference)) >>> 3;
     return (level << SLOT_BITS) + ((low >>> (level << 3)) & SLOT_MASK);
   }
@@ -172,7 +180,7 @@ export class TimerWheel<T extends {}> {
   /** The ring that is reached first; -1 without timers. */
   #nextRing(): number {
     for (let level = 0; level < LEVELS; level++) {
-      const from = (((this.#nowTick % SPAN) | 0) >>> (level << 3)) & SLOT_MASK;
+      const from = ((this.#nowTick | 0) >>> (level << 3)) & SLOT_MASK;
       const words = level * WORDS_PER_LEVEL;
       let mask = -1 << (from & 31);
       for (let word = from >>> 5; word < WORDS_PER_LEVEL; word++) {
@@ -186,7 +194,7 @@ export class TimerWheel<T extends {}> {
 
   /** The first tick of a ring; before it nothing there expires. */
   #startOf(ring: number): number {
-    if (ring === FAR_RING) return (Math.floor(this.#nowTick / SPAN) + 1) * SPAN;
+    if (ring === FAR_RING) return this.#spanEnd;
     const slotTicks = 2 ** (SLOT_BITS * (ring >>> SLOT_BITS));
     const levelTicks = slotTicks * SLOTS;
     return Math.floor(this.#nowTick / levelTicks) * levelTicks + (ring & SLOT_MASK) * slotTicks;

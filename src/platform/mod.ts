@@ -1,6 +1,8 @@
 /**
  * What commands use of the platform. Heavy parts are loaded when first called, so that `sage --version` is instant.
  */
+import type { PeerId } from "../kernel/mod.ts";
+import type { RaftStore } from "../raft/mod.ts";
 import type { AssetName } from "./assets.ts";
 import type { BundledJob } from "./bundle.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
@@ -32,4 +34,9 @@ export async function loadAsset(name: AssetName): Promise<Uint8Array<ArrayBuffer
 /** @see watchdog.ts */
 export async function startWatchdog(options: WatchdogOptions): Promise<() => void> {
   return (await import("./watchdog.ts")).startWatchdog(options);
+}
+
+/** @see store/raft_store.ts */
+export async function openRaftStore(path: string, options: { readonly owner?: PeerId } = {}): Promise<RaftStore> {
+  return (await import("./store/raft_store.ts")).openRaftStore(path, options);
 }
