@@ -92,10 +92,8 @@ export function emitCode(terminal: EmitTerminal, emitted: EmittedColumn[]): Term
 
 function planColumn(scope: RowScope, name: string, declared: DataType): EmittedColumn {
   const origin = scope.origin(name);
-  if (isNested(declared)) {
-    invariant(origin !== null, `nested column ${name} cannot be computed`);
-    return { kind: "carried", path: origin.path };
-  }
+  // Nested values are not computed: what comes from no column is a literal null.
+  if (isNested(declared)) return origin === null ? { kind: "null" } : { kind: "carried", path: origin.path };
   const type = valueType(declared);
   if (type.kind === "null") return { kind: "null" };
   // Whether it can be null is known from the code that loads it.

@@ -4,7 +4,10 @@ import {
   type Batch,
   blockAt,
   type Column,
+  emptyBatch,
+  type Field,
   gatherColumn,
+  NULL_ROW,
   type OwnerId,
   type Schema,
   valueType,
@@ -131,18 +134,7 @@ export class EmitBuffers {
     const { index, rows, input, blocks } = from;
     const field = this.#options.schema.fields[index];
     invariant(field !== undefined, "an output column has a field");
-    if (plan.kind === "null") {
-      return {
-        type: field.type,
-        length: rows,
-        nullCount: rows,
-        validity: 0,
-        offsets: 0,
-        data: 0,
-        children: [],
-        dictionary: null,
-      };
-    }
+    if (plan.kind === "null") return this.#nulls(field, rows, blocks);
     if (plan.kind === "carried") return this.#gather(buffers, { path: plan.path, rows, input, blocks });
     const nullCount = plan.nullable ? this.#code.word(outputWord(index, "nulls")) : 0;
     if (plan.kind === "bytes") this.#heapBytes[index] = this.#code.word(outputWord(index, "heapUsed")) + 64;
@@ -154,6 +146,15 @@ export class EmitBuffers {
     // A declared dictionary that the values came without: they are plain, and so must their type be.
     const type = dictionary === null ? valueType(field.type) : field.type;
     return { type, length: rows, nullCount, validity: kept, offsets, data, children: [], dictionary };
+  }
+
+  #nulls(field: Field, length: number, blocks: Address[]): Column {
+    const [empty] = emptyBatch({ fields: [field] }).columns;
+    invariant(empty !== undefined, "a field has a column");
+    const rows = new Uint32Array(length).fill(NULL_ROW);
+    const gathered = gatherColumn(this.#arena, empty, { rows, owner: this.#options.owner, shared: [] });
+    blocks.push(...gathered.blocks);
+    return gathered.column;
   }
 
   #gather(

@@ -1,14 +1,25 @@
 import type { DataType, Field } from "../../src/arrow/mod.ts";
-import { type Expression, expr } from "../../src/plan/mod.ts";
+import { expr } from "../../src/plan/mod.ts";
+import { call, infix, type Make, type Making, type Pair, placesOf, randomLiteral, tryCast, unary } from "./pair.ts";
 import type { Random } from "./random.ts";
-import { randomCell, sqlLiteral, sqlType, TYPES } from "./tables.ts";
-
-/** One expression in both languages. `type` is what it is meant to have; both sides cast where they might differ. */
-export interface Pair {
-  readonly ours: Expression;
-  readonly sql: string;
-  readonly type: DataType;
-}
+import type { Values } from "./tables.ts";
+import {
+  binaryOfText,
+  clockDiff,
+  clockPart,
+  durationMath,
+  mixedComparison,
+  textOfBinary,
+  textOfTime,
+  timeOfTimestamp,
+  timestampOfZoned,
+  timestampPlus,
+  timestampUnits,
+  ZONED_MAKERS,
+  zonedDiff,
+  zonedPart,
+} from "./times.ts";
+import { isNested, sameType, sqlType, TYPES } from "./types.ts";
 
 const DEPTH_MAX = 3;
 
@@ -17,20 +28,19 @@ const INT64: DataType = { kind: "int64" };
 const FLOAT64: DataType = { kind: "float64" };
 const UTF8: DataType = { kind: "utf8" };
 
-type Make = (make: Expressions, type: DataType, depth: number) => Pair;
-
 /** Random expressions over the columns of one input. */
-export class Expressions {
+export class Expressions implements Making {
   readonly random: Random;
-  readonly #fields: readonly Field[];
+  readonly #places: readonly Pair[];
+  readonly #values: Values;
 
-  constructor(random: Random, fields: readonly Field[]) {
+  constructor(random: Random, fields: readonly Field[], values: Values) {
     this.random = random;
-    this.#fields = fields;
+    this.#places = fields.flatMap(placesOf);
+    this.#values = values;
   }
 
-  /** Of `type`, or of a random type. */
-  any(type: DataType = this.random.pick(TYPES), depth = 0): Pair {
+  any(type: DataType = this.typeOf(), depth = 0): Pair {
     if (depth >= DEPTH_MAX || this.random.chance(0.3)) return this.leaf(type);
     const makers = MAKERS[familyOf(type)];
     return this.random.pick([...makers, ...GENERAL])(this, type, depth + 1);
@@ -40,48 +50,38 @@ export class Expressions {
     return this.any(BOOL, depth);
   }
 
-  /** A column of the type where there is one, else a literal. */
   leaf(type: DataType): Pair {
-    const columns = this.#fields.filter((field) => sameType(field.type, type));
-    if (columns.length > 0 && this.random.chance(0.85)) return columnPair(this.random.pick(columns));
-    return this.literal(type);
+    const places = this.#places.filter((place) => sameType(place.type, type));
+    return places.length > 0 && this.random.chance(0.85) ? this.random.pick(places) : this.literal(type);
   }
 
   literal(type: DataType): Pair {
-    let cell = randomCell(this.random, type);
-    if (cell === null && this.random.chance(0.7)) cell = randomCell(this.random, type);
-    const sql = sqlLiteral(type, cell);
-    if (cell === null) return { ours: expr.cast(expr.literal(null), type), sql, type };
-    if (type.kind === "utf8" || type.kind === "bool")
-      return { ours: expr.literal(cell as string | boolean), sql, type };
-    if (type.kind === "float64") return { ours: expr.cast(expr.literal(cell as number), type), sql, type };
-    if (type.kind === "date32" || type.kind === "timestamp") return temporalLiteral(type, cell as number | bigint, sql);
-    return { ours: expr.cast(expr.literal(cell as string | number | bigint), type), sql, type };
+    return randomLiteral(this.random, type, this.#values.of(type));
+  }
+
+  nested(): readonly Pair[] {
+    return this.#places.filter((place) => isNested(place.type));
+  }
+
+  typeOf(types: readonly DataType[] = TYPES): DataType {
+    const there = this.#places.filter((place) => types.some((type) => sameType(type, place.type)));
+    return there.length > 0 && this.random.chance(0.7) ? this.random.pick(there).type : this.random.pick(types);
   }
 }
 
-function temporalLiteral(type: DataType, cell: number | bigint, sql: string): Pair {
-  const micros = type.kind === "date32" ? BigInt(cell) * 86_400_000_000n : toMicros(type, BigInt(cell));
-  const text = new Date(Number(micros / 1000n)).toISOString().replace("Z", "");
-  const exactText = type.kind === "date32" ? text.slice(0, 10) : null;
-  // A Date has milliseconds: the SQL side takes the same instant.
-  const rounded = type.kind === "date32" ? sql : `CAST(TIMESTAMP '${text.replace("T", " ")}' AS ${sqlType(type)})`;
-  return { ours: expr.cast(expr.literal(exactText ?? text.replace("T", " ")), type), sql: rounded, type };
-}
-
-function toMicros(type: DataType, value: bigint): bigint {
-  return type.kind === "timestamp" && type.unit === "millisecond" ? value * 1000n : value;
-}
-
-export function columnPair(field: Field): Pair {
-  return { ours: expr.column(field.name), sql: field.name, type: field.type };
-}
-
-export function sameType(a: DataType, b: DataType): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
-type Family = "bool" | "int" | "float" | "decimal" | "text" | "date" | "timestamp";
+type Family =
+  | "bool"
+  | "int"
+  | "float"
+  | "decimal"
+  | "text"
+  | "date"
+  | "timestamp"
+  | "zoned"
+  | "time"
+  | "duration"
+  | "binary"
+  | "none";
 
 export function familyOf(type: DataType): Family {
   switch (type.kind) {
@@ -97,40 +97,25 @@ export function familyOf(type: DataType): Family {
     case "date32":
       return "date";
     case "timestamp":
-      return "timestamp";
+      if (type.timezone !== null) return "zoned";
+      return type.unit === "nanosecond" ? "none" : "timestamp";
+    case "time":
+      return type.unit === "nanosecond" ? "none" : "time";
+    case "duration":
+      return "duration";
+    case "binary":
+      return "binary";
+    case "null":
+    case "largeUtf8":
+    case "largeBinary":
+    case "fixedSizeBinary":
+    case "dictionary":
+    case "list":
+    case "struct":
+      return "none";
     default:
       return "int";
   }
-}
-
-function call(fn: Parameters<typeof expr.call>[0], args: readonly Pair[], sql: string, type: DataType): Pair {
-  return {
-    ours: expr.call(
-      fn,
-      args.map((arg) => arg.ours),
-    ),
-    sql,
-    type,
-  };
-}
-
-/** Casts on both sides, null where it does not fit. */
-function tryCast(operand: Pair, type: DataType): Pair {
-  return { ours: expr.cast(operand.ours, type, "null"), sql: `TRY_CAST(${operand.sql} AS ${sqlType(type)})`, type };
-}
-
-function infix(fn: Parameters<typeof expr.call>[0], operator: string): Make {
-  return (make, type, depth) => {
-    const [a, b] = [make.any(type, depth), make.any(type, depth)];
-    return call(fn, [a, b], `(${a.sql} ${operator} ${b.sql})`, type);
-  };
-}
-
-function unary(fn: Parameters<typeof expr.call>[0], name: string): Make {
-  return (make, type, depth) => {
-    const a = make.any(type, depth);
-    return call(fn, [a], `${name}(${a.sql})`, type);
-  };
 }
 
 /** Wide enough that sums and products of random values rarely overflow, then back to the type. */
@@ -154,7 +139,7 @@ function guardedDivision(fn: "divide" | "modulo", operator: string): Make {
 
 function datePart(fn: Parameters<typeof expr.call>[0], part: string): Make {
   return (make, type, depth) => {
-    const source = make.any(make.random.pick([{ kind: "date32" }, TIMESTAMP] as const), depth);
+    const source = make.any(make.typeOf([{ kind: "date32" }, TIMESTAMP]), depth);
     return tryCast(call(fn, [source], `date_part('${part}', ${source.sql})`, INT64), type);
   };
 }
@@ -162,7 +147,7 @@ function datePart(fn: Parameters<typeof expr.call>[0], part: string): Make {
 const TIMESTAMP: DataType = { kind: "timestamp", unit: "microsecond", timezone: null };
 
 const comparison: Make = (make, _type, depth) => {
-  const type = make.random.pick(TYPES);
+  const type = make.typeOf();
   const [a, b] = [make.any(type, depth), make.any(type, depth)];
   const [fn, operator] = make.random.pick([
     ["eq", "="],
@@ -176,19 +161,20 @@ const comparison: Make = (make, _type, depth) => {
 };
 
 const nullTest: Make = (make, _type, depth) => {
-  const a = make.any(undefined, depth);
+  const nested = make.nested();
+  const a = nested.length > 0 && make.random.chance(0.3) ? make.random.pick(nested) : make.any(undefined, depth);
   const negated = make.random.chance(0.5);
   return call(negated ? "isNotNull" : "isNull", [a], `(${a.sql} IS ${negated ? "NOT " : ""}NULL)`, BOOL);
 };
 
 const between: Make = (make, _type, depth) => {
-  const type = make.random.pick(TYPES);
+  const type = make.typeOf();
   const [a, low, high] = [make.any(type, depth), make.any(type, depth), make.any(type, depth)];
   return call("between", [a, low, high], `(${a.sql} BETWEEN ${low.sql} AND ${high.sql})`, BOOL);
 };
 
 const isIn: Make = (make, _type, depth) => {
-  const type = make.random.pick(TYPES);
+  const type = make.typeOf();
   const operand = make.any(type, depth);
   const values = Array.from({ length: 1 + make.random.below(4) }, () => make.literal(type));
   const sql = `(${operand.sql} IN (${values.map((value) => value.sql).join(", ")}))`;
@@ -299,13 +285,15 @@ const length: Make = (make, type, depth) => {
   return tryCast(call("length", [a], `length(${a.sql})`, INT64), type);
 };
 
+const NUMBERS = TYPES.filter((type) => ["bool", "int", "float", "decimal"].includes(familyOf(type)));
+
 const intOfOther: Make = (make, type, depth) => {
-  const source = make.random.pick(TYPES.filter(({ kind }) => !["date32", "timestamp", "utf8"].includes(kind)));
+  const source = make.typeOf(NUMBERS);
   return tryCast(make.any(source, depth), type);
 };
 
 const floatOfOther: Make = (make, type, depth) => {
-  const source = make.random.pick(TYPES.filter(({ kind }) => !["date32", "timestamp", "utf8", "bool"].includes(kind)));
+  const source = make.typeOf(NUMBERS.filter(({ kind }) => kind !== "bool"));
   return tryCast(make.any(source, depth), type);
 };
 
@@ -340,7 +328,7 @@ const truncate: Make = (make, type, depth) => {
 };
 
 const dateDiff: Make = (make, type, depth) => {
-  const source = make.random.pick([{ kind: "date32" }, TIMESTAMP] as const);
+  const source = make.typeOf([{ kind: "date32" }, TIMESTAMP]);
   const [a, b] = [make.any(source, depth), make.any(source, depth)];
   // Weeks and quarters are counted differently: docs/semantics.md.
   const unit = make.random.pick(["year", "month", "day"] as const);
@@ -352,7 +340,7 @@ const dateOfTimestamp: Make = (make, type, depth) => tryCast(make.any(TIMESTAMP,
 const timestampOfDate: Make = (make, type, depth) => tryCast(make.any({ kind: "date32" }, depth), type);
 
 const decimalOfOther: Make = (make, type, depth) => {
-  const source = make.random.pick(TYPES.filter(({ kind }) => kind === "decimal" || kind.includes("int")));
+  const source = make.typeOf(TYPES.filter(({ kind }) => kind === "decimal" || /^u?int/.test(kind)));
   return tryCast(make.any(source, depth), type);
 };
 
@@ -371,6 +359,7 @@ const MAKERS: Readonly<Record<Family, readonly Make[]>> = {
   bool: [
     comparison,
     comparison,
+    mixedComparison,
     nullTest,
     between,
     isIn,
@@ -390,6 +379,10 @@ const MAKERS: Readonly<Record<Family, readonly Make[]>> = {
     length,
     intOfOther,
     dateDiff,
+    clockDiff,
+    zonedDiff,
+    clockPart,
+    zonedPart,
     datePart("year", "year"),
     datePart("quarter", "quarter"),
     datePart("month", "month"),
@@ -418,9 +411,16 @@ const MAKERS: Readonly<Record<Family, readonly Make[]>> = {
     slice,
     replace,
     textOfInt,
+    textOfBinary,
+    textOfTime,
   ],
   date: [dateMath, truncate, dateOfTimestamp],
-  timestamp: [dateMath, truncate, timestampOfDate],
+  timestamp: [dateMath, truncate, timestampOfDate, timestampPlus, timestampUnits, timestampOfZoned],
+  zoned: ZONED_MAKERS,
+  time: [timeOfTimestamp],
+  duration: [durationMath],
+  binary: [binaryOfText],
+  none: [],
 };
 
 const GENERAL: readonly Make[] = [caseOf, coalesce, nullIf];

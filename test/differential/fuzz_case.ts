@@ -5,6 +5,7 @@ import { userFunctionsOf } from "../../src/plan/mod.ts";
 import { type Case, randomCase } from "./plans.ts";
 import { Random } from "./random.ts";
 import { type Outcome, runCase } from "./run_case.ts";
+import { randomTable, sqlTable } from "./tables.ts";
 
 const WORKER_COUNTS = [1, 2, 5];
 const SIZES = [
@@ -19,8 +20,19 @@ export async function fuzzCase(
   engines: { readonly arena: Arena; readonly connection: DuckDBConnection },
 ): Promise<{ given: Case; outcome: Outcome }> {
   const random = new Random(seed);
-  const given = randomCase(random);
   const { arena, connection } = engines;
+  const tables = ["t", "u"].map((name) => randomTable(random, name));
+  for (const table of tables) for (const statement of sqlTable(table)) await connection.run(statement);
+  const countRows = async (sql: string): Promise<number | null> => {
+    try {
+      // Columns are computed as well, so that what DuckDB refuses shows.
+      const reader = await connection.runAndReadAll(`SELECT count(q) FROM ${sql} q`);
+      return Number(reader.getRows()[0]?.[0]);
+    } catch {
+      return null;
+    }
+  };
+  const given = await randomCase(random, tables, countRows);
   const size = random.pick(WORKER_COUNTS);
   const userFunctions = userFunctionsOf({ name: "case", roots: [given.query.node] });
   // Tables are in memory: nothing reads files.

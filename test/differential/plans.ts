@@ -1,71 +1,102 @@
 import { type DataType, type Field, schema } from "../../src/arrow/mod.ts";
 import { type AggregateFunction, expr, type LogicalNode } from "../../src/plan/mod.ts";
-import { columnPair, Expressions, familyOf, type Pair, sameType } from "./expressions.ts";
+import { Expressions, familyOf } from "./expressions.ts";
+import { columnPair, type Pair, placesOf } from "./pair.ts";
 import type { Random } from "./random.ts";
-import { randomTable, type TestTable } from "./tables.ts";
+import { type TestTable, Values } from "./tables.ts";
+import { isNested, sameType, seenType, sqlType } from "./types.ts";
 
 /** A query in both languages, with the columns that come out. */
 export interface Query {
   readonly node: LogicalNode;
   readonly sql: string;
   readonly fields: readonly Field[];
+  /** The rows come in the order of a table, in both engines. */
+  readonly inOrder: boolean;
 }
 
 export interface Case {
   readonly tables: readonly TestTable[];
   readonly query: Query;
-  /** The rows come in a known order. */
-  readonly ordered: boolean;
+  /** Columns by which the rows come in a known order; null where they do not. */
+  readonly ordered: readonly number[] | null;
 }
 
-const OPERATORS_MAX = 5;
+const OPERATORS_MAX = 6;
+const ATTEMPTS_MAX = 4;
 
-/** A random case: tables, and a plan over them. */
-export function randomCase(random: Random): Case {
-  const tables = ["t", "u"].map((name) => randomTable(random, name));
+/** How many rows a query has, as DuckDB says; null where it refuses the query. */
+export type CountRows = (sql: string) => Promise<number | null>;
+
+/** Rows that a query may have, so that comparing them stays fast. */
+const ROWS_MAX = 20_000;
+
+/** A random plan over the tables, mostly one that has rows. */
+export async function randomCase(random: Random, tables: readonly TestTable[], countRows: CountRows): Promise<Case> {
   const builder = new Plans(random, tables);
-  let query = builder.scan();
+  const scan = builder.scan();
+  let query = scan;
   const steps = random.below(OPERATORS_MAX + 1);
-  for (let i = 0; i < steps; i++) query = builder.extend(query);
-  const ordered = random.chance(0.4);
-  return { tables, query: ordered ? builder.sorted(query) : query, ordered };
+  for (let i = 0; i < steps; i++) {
+    const wantsRows = random.chance(0.93);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const longer = builder.extend(query);
+      const count = await countRows(longer.sql);
+      // A query that DuckDB refuses stays, at times: SAGE has to refuse it as well.
+      if (count === null ? !random.chance(0.02) : count > ROWS_MAX || (wantsRows && count === 0)) continue;
+      query = longer;
+      break;
+    }
+  }
+  const flat = [...query.fields.keys()].filter((at) => !isNested((query.fields[at] as Field).type));
+  if (flat.length === 0 || !random.chance(0.4)) return { tables, query, ordered: null };
+  const ordered = query.inOrder ? [...query.fields.keys()] : flat;
+  return { tables, query: builder.sorted(query), ordered };
 }
 
 class Plans {
   readonly #random: Random;
   readonly #tables: readonly TestTable[];
+  readonly #values: Values;
   #nextName = 0;
 
   constructor(random: Random, tables: readonly TestTable[]) {
     this.#random = random;
     this.#tables = tables;
+    this.#values = new Values(tables);
   }
 
   scan(table: TestTable = this.#random.pick(this.#tables)): Query {
     const source = { connector: "memory", options: { table: table.name } };
-    return { node: { kind: "scan", source }, sql: table.name, fields: table.fields };
+    const fields = table.fields.map((field) => ({ ...field, type: seenType(field.type) }));
+    return { node: { kind: "scan", source }, sql: table.name, fields, inOrder: true };
   }
 
   extend(query: Query): Query {
+    const lists = query.fields.filter(({ type }) => type.kind === "list");
+    const isFlat = !query.fields.some(({ type }) => isNested(type));
     const operators = [
       () => this.#filter(query),
       () => this.#filter(query),
       () => this.#select(query),
       () => this.#withColumns(query),
+      () => this.#drop(query),
       () => this.#aggregate(query),
       () => this.#aggregate(query),
       () => this.#join(query),
       () => this.#join(query),
-      () => this.#distinct(query),
       () => this.#union(query),
       () => this.#rename(query),
       () => this.#top(query),
       () => this.#userFunction(query),
+      ...(isFlat ? [() => this.#distinct(query)] : []),
+      ...(query.inOrder ? [() => this.#firstRows(query)] : []),
+      ...lists.flatMap((list) => [() => this.#unnest(query, list), () => this.#unnest(query, list)]),
     ];
     return this.#random.pick(operators)();
   }
 
-  /** By all columns, so that equal results come in equal order. */
+  /** By all columns that can be compared, so that equal results come in equal order. */
   sorted(query: Query): Query {
     return this.#order(query, null);
   }
@@ -75,7 +106,7 @@ class Plans {
   }
 
   #pairs(query: Query): Expressions {
-    return new Expressions(this.#random, query.fields);
+    return new Expressions(this.#random, query.fields, this.#values);
   }
 
   #filter(query: Query): Query {
@@ -98,7 +129,7 @@ class Plans {
     const node: LogicalNode = { kind: "withColumns", input: query.node, columns };
     const list = made.map(({ name, pair }) => `${pair.sql} AS ${name}`).join(", ");
     const fields = [...query.fields, ...made.map(({ name, pair }) => ({ name, type: pair.type, nullable: true }))];
-    return { node, fields, sql: `(SELECT *, ${list} FROM ${query.sql})` };
+    return { ...query, node, fields, sql: `(SELECT *, ${list} FROM ${query.sql})` };
   }
 
   /** Functions that change nothing, whatever the types; and one that filters. */
@@ -121,7 +152,36 @@ class Plans {
     const fields = query.fields.map((each) => (each === field ? { ...each, name: to } : each));
     const list = query.fields.map(({ name }) => (name === field.name ? `${name} AS ${to}` : name)).join(", ");
     const node: LogicalNode = { kind: "rename", input: query.node, names: [{ from: field.name, to }] };
-    return { node, fields, sql: `(SELECT ${list} FROM ${query.sql})` };
+    return { ...query, node, fields, sql: `(SELECT ${list} FROM ${query.sql})` };
+  }
+
+  #drop(query: Query): Query {
+    const dropped = this.#random.sample(query.fields.slice(1), 1 + this.#random.below(2));
+    if (dropped.length === 0) return query;
+    const fields = query.fields.filter((field) => !dropped.includes(field));
+    const node: LogicalNode = { kind: "drop", input: query.node, names: dropped.map(({ name }) => name) };
+    return { ...query, node, fields, sql: `(SELECT ${fields.map(({ name }) => name).join(", ")} FROM ${query.sql})` };
+  }
+
+  #unnest(query: Query, list: Field): Query {
+    const { type, name } = list;
+    if (type.kind !== "list") throw new Error(`${name} is no list`);
+    const outer = this.#random.chance(0.4);
+    const node: LogicalNode = { kind: "unnest", input: query.node, column: name, outer };
+    const fields = query.fields.map((field) => (field === list ? { ...field, type: seenType(type.item.type) } : field));
+    const single = `CAST([NULL] AS ${sqlType(type)})`;
+    const items = outer
+      ? `unnest(CASE WHEN coalesce(len(${name}), 0) = 0 THEN ${single} ELSE ${name} END)`
+      : `unnest(${name})`;
+    const columns = query.fields.map((field) => (field === list ? `${items} AS ${name}` : field.name));
+    return { ...query, node, fields, sql: `(SELECT ${columns.join(", ")} FROM ${query.sql})` };
+  }
+
+  /** Without an order of its own a limit takes the first rows. */
+  #firstRows(query: Query): Query {
+    const [count, offset] = [this.#random.below(30), this.#random.chance(0.3) ? this.#random.below(5) : 0];
+    const node: LogicalNode = { kind: "limit", input: query.node, count, offset };
+    return { ...query, node, sql: `(SELECT * FROM ${query.sql} LIMIT ${count} OFFSET ${offset})` };
   }
 
   #computed(query: Query, count: number): { name: string; pair: Pair }[] {
@@ -136,12 +196,21 @@ class Plans {
     };
     const list = columns.map(({ name, pair }) => `${pair.sql} AS ${name}`).join(", ");
     const fields = columns.map(({ name, pair }) => ({ name, type: pair.type, nullable: true }));
-    return { node, fields, sql: `(SELECT ${list} FROM ${query.sql})` };
+    return { ...query, node, fields, sql: `(SELECT ${list} FROM ${query.sql})` };
   }
 
   #distinct(query: Query): Query {
+    if (query.node.kind === "scan" && this.#random.chance(0.5)) return this.#firstOfEach(query);
     const node: LogicalNode = { kind: "distinct", input: query.node, names: null };
-    return { ...query, node, sql: `(SELECT DISTINCT * FROM ${query.sql})` };
+    return { ...query, node, sql: `(SELECT DISTINCT * FROM ${query.sql})`, inOrder: false };
+  }
+
+  /** The first row of each combination of some columns. */
+  #firstOfEach(query: Query): Query {
+    const names = this.#random.sample(query.fields, 1 + this.#random.below(2)).map(({ name }) => name);
+    const node: LogicalNode = { kind: "distinct", input: query.node, names };
+    const order = `row_number() OVER (PARTITION BY ${names.join(", ")} ORDER BY rowid)`;
+    return { ...query, node, sql: `(SELECT * FROM ${query.sql} QUALIFY ${order} = 1)`, inOrder: false };
   }
 
   #union(query: Query): Query {
@@ -164,13 +233,17 @@ class Plans {
     const list = columns.map(({ name, pair }) => `${pair.sql} AS ${name}`).join(", ");
     const groups = keys.length === 0 ? "" : ` GROUP BY ${keys.map(({ pair }) => pair.sql).join(", ")}`;
     const fields = columns.map(({ name, pair }) => ({ name, type: pair.type, nullable: true }));
-    return { node, fields, sql: `(SELECT ${list} FROM ${query.sql}${groups})` };
+    return { node, fields, sql: `(SELECT ${list} FROM ${query.sql}${groups})`, inOrder: false };
   }
 
   #keys(query: Query): { name: string; pair: Pair }[] {
-    return this.#random.sample(query.fields, 1 + this.#random.below(2)).map((field) => {
-      return { name: field.name, pair: columnPair(field) };
+    const random = this.#random;
+    const columns = query.fields.flatMap((field) => {
+      const places = placesOf(field).filter(({ type }) => !isNested(type));
+      return places.map((pair, i) => ({ name: i === 0 ? field.name : `${field.name}_${i}`, pair }));
     });
+    const keys = random.sample(columns, 1 + random.below(2));
+    return random.chance(0.15) ? [...keys, { name: this.#name(), pair: this.#pairs(query).any() }] : keys;
   }
 
   #aggregateCall(query: Query): { name: string; pair: Pair } {
@@ -181,73 +254,105 @@ class Plans {
     }
     // Rows of a table as it is have an order that DuckDB knows too.
     if (query.node.kind === "scan" && random.chance(0.4)) {
-      const field = random.pick(query.fields);
+      const field = random.pick(query.fields.filter(({ type }) => !isNested(type)));
       const fn = random.pick(["first", "last"] as const);
       const pair = { ours: expr.aggregate(fn, expr.column(field.name)), type: field.type };
       return { name, pair: { ...pair, sql: `${fn}(${field.name} ORDER BY rowid)` } };
     }
-    const argument = random.chance(0.6) ? columnPair(random.pick(query.fields)) : this.#pairs(query).any();
+    const argument = this.#argument(query);
     const { fn, sql, type } = random.pick(aggregatesOf(argument));
     return { name, pair: { ours: expr.aggregate(fn, argument.ours, fn === "quantile" ? 0.25 : null), sql, type } };
   }
 
+  #argument(query: Query): Pair {
+    const random = this.#random;
+    const places = query.fields.flatMap(placesOf).filter(({ type }) => !isNested(type));
+    return places.length > 0 && random.chance(0.6) ? random.pick(places) : this.#pairs(query).any();
+  }
+
   #join(query: Query): Query {
     const random = this.#random;
-    const table = random.pick(this.#tables);
-    const other = this.#renamed(this.scan(table));
+    const renamed = this.#renamed(this.scan(random.pick(this.#tables)), query);
+    const other = random.chance(0.3) ? this.#filter(renamed) : renamed;
     const how = random.pick(["inner", "inner", "left", "right", "full", "semi", "anti"] as const);
-    const keys = this.#joinKeys(query, other);
+    const keys = random.chance(0.1) ? [] : this.#joinKeys(query, other);
     const both = [...query.fields, ...other.fields];
-    const residual = random.chance(0.3) ? new Expressions(random, both).bool(1) : null;
+    const needsResidual = keys.length === 0 && random.chance(0.7);
+    const residual = needsResidual || random.chance(0.3) ? new Expressions(random, both, this.#values).bool(1) : null;
+    const isCross = keys.length === 0 && residual === null;
     const node: LogicalNode = {
       kind: "join",
       left: query.node,
       right: other.node,
-      how: keys.length === 0 ? "cross" : how,
+      how: isCross ? "cross" : how,
       on: keys.map(([left, right]) => ({ left: left.ours, right: right.ours, merged: null })),
-      where: keys.length === 0 ? null : (residual?.ours ?? null),
+      where: residual?.ours ?? null,
       suffix: "_right",
     };
-    if (keys.length === 0)
-      return { node, fields: both, sql: `(SELECT * FROM ${query.sql} a CROSS JOIN ${other.sql} b)` };
+    const sides = (type: string) => `SELECT * FROM ${query.sql} a ${type} JOIN ${other.sql} b`;
+    if (isCross) return { node, fields: both, sql: `(${sides("CROSS")})`, inOrder: false };
     const on = [...keys.map(([left, right]) => `${left.sql} = ${right.sql}`), ...(residual ? [residual.sql] : [])];
     const fields = how === "semi" || how === "anti" ? query.fields : both;
-    const sql = `(SELECT * FROM ${query.sql} a ${how.toUpperCase()} JOIN ${other.sql} b ON ${on.join(" AND ")})`;
-    return { node, fields, sql };
+    return { node, fields, sql: `(${sides(how.toUpperCase())} ON ${on.join(" AND ")})`, inOrder: false };
   }
 
-  /** The same rows under new names, so that both sides of a join differ. */
-  #renamed(query: Query): Query {
+  /** The same rows under new names, so that both sides of a join differ; nested columns may be on one side only. */
+  #renamed(query: Query, other: Query): Query {
+    const taken = other.fields.some(({ type }) => isNested(type));
+    const fields = taken ? query.fields.filter(({ type }) => !isNested(type)) : query.fields;
     return this.#project(
       query,
-      query.fields.map((field) => ({ name: this.#name(), pair: columnPair(field) })),
+      fields.map((field) => ({ name: this.#name(), pair: columnPair(field) })),
     );
   }
 
+  /** Mostly the keys of the tables, whose values are few. */
   #joinKeys(left: Query, right: Query): [Pair, Pair][] {
-    const pairs = left.fields.flatMap((a) =>
-      right.fields.filter((b) => sameType(a.type, b.type)).map((b): [Pair, Pair] => [columnPair(a), columnPair(b)]),
+    const places = (query: Query) => query.fields.flatMap(placesOf).filter(({ type }) => !isNested(type));
+    const pairs = places(left).flatMap((a) =>
+      places(right)
+        .filter((b) => sameType(a.type, b.type))
+        .map((b): [Pair, Pair] => [a, b]),
     );
-    return this.#random.sample(pairs, 1 + this.#random.below(2));
+    const small = pairs.filter(([{ type }]) => ["int32", "bool", "utf8", "date32", "binary"].includes(type.kind));
+    const from = small.length > 0 && this.#random.chance(0.5) ? small : pairs;
+    return this.#random.sample(from, this.#random.chance(0.7) ? 1 : 2);
   }
 
   #top(query: Query): Query {
-    return this.#order(query, { count: this.#random.below(20), offset: this.#random.chance(0.2) ? 2 : 0 });
+    const limit = { count: this.#random.below(20), offset: this.#random.chance(0.2) ? 2 : 0 };
+    if (query.inOrder || !query.fields.some(({ type }) => isNested(type))) return this.#order(query, limit);
+    // Which of equal rows come first is not known, so that rows must not differ in more than the keys.
+    const flat = query.fields.filter(({ type }) => !isNested(type)).map(({ name }) => name);
+    if (flat.length === 0) return query;
+    const columns = query.fields.filter(({ name }) => flat.includes(name));
+    return this.#order(
+      this.#project(
+        query,
+        columns.map((field) => ({ name: field.name, pair: columnPair(field) })),
+      ),
+      limit,
+    );
   }
 
+  /** By all columns in a random order; rows that come in a known order by some, as equal ones stay as they are. */
   #order(query: Query, limit: { count: number; offset: number } | null): Query {
-    const keys = this.#random.sample(query.fields, query.fields.length).map((field) => {
-      return { field, descending: this.#random.chance(0.5), nullsFirst: this.#random.chance(0.5) };
-    });
+    const random = this.#random;
+    const places = query.fields.flatMap(placesOf).filter(({ type }) => !isNested(type));
+    if (places.length === 0) return query;
+    const picked = random.sample(places, query.inOrder ? 1 + random.below(places.length) : places.length);
+    const keys = picked.map((pair) => ({ pair, descending: random.chance(0.5), nullsFirst: random.chance(0.5) }));
     const sorted: LogicalNode = {
       kind: "sort",
       input: query.node,
-      keys: keys.map(({ field, ...direction }) => ({ expression: expr.column(field.name), ...direction })),
+      keys: keys.map(({ pair, ...direction }) => ({ expression: pair.ours, ...direction })),
     };
-    const by = keys.map(({ field, descending, nullsFirst }) => {
-      return `${field.name} ${descending ? "DESC" : "ASC"} NULLS ${nullsFirst ? "FIRST" : "LAST"}`;
+    const by = keys.map(({ pair, descending, nullsFirst }) => {
+      return `${pair.sql} ${descending ? "DESC" : "ASC"} NULLS ${nullsFirst ? "FIRST" : "LAST"}`;
     });
-    const order = `SELECT * FROM ${query.sql} ORDER BY ${by.join(", ")}`;
+    const names = query.fields.map(({ name }) => name).join(", ");
+    const rows = query.inOrder ? `(SELECT *, row_number() OVER () AS in_order FROM ${query.sql})` : query.sql;
+    const order = `SELECT ${names} FROM ${rows} ORDER BY ${[...by, ...(query.inOrder ? ["in_order"] : [])].join(", ")}`;
     if (limit === null) return { ...query, node: sorted, sql: `(${order})` };
     const node: LogicalNode = { kind: "limit", input: sorted, ...limit };
     return { ...query, node, sql: `(${order} LIMIT ${limit.count} OFFSET ${limit.offset})` };
@@ -287,6 +392,8 @@ function aggregatesOf(argument: Pair): { fn: AggregateFunction; sql: string; typ
         ...spread(argument),
       ];
     }
+    case "none":
+      return type.kind === "null" ? general.slice(0, 2) : [...general];
     default:
       return [...general];
   }

@@ -4,7 +4,7 @@ import { executePlan, type Pool } from "../../src/exec/mod.ts";
 import { bind, optimise } from "../../src/plan/mod.ts";
 import { differenceOf, type Plain, plainOfCell, plainOfDuck } from "./compare.ts";
 import type { Case } from "./plans.ts";
-import { sqlTable, type TestTable } from "./tables.ts";
+import type { TestTable } from "./tables.ts";
 
 export type Outcome =
   | { readonly kind: "equal"; readonly rows: number }
@@ -45,7 +45,6 @@ function judgeErrors(ours: Answer, theirs: Answer): Outcome {
 
 async function runDuckDb(given: Case, connection: DuckDBConnection): Promise<Answer> {
   try {
-    for (const table of given.tables) for (const statement of sqlTable(table)) await connection.run(statement);
     const reader = await connection.runAndReadAll(`SELECT * FROM ${given.query.sql} q`);
     const rows = reader.getRows().map((row) => {
       return given.query.fields.map((field, i) => plainOfDuck(field.type, row[i]));

@@ -11,7 +11,7 @@ import {
 } from "../../src/arrow/mod.ts";
 import { executePlan, InlinePool } from "../../src/exec/mod.ts";
 import { bind, optimise } from "../../src/plan/mod.ts";
-import { col, Stream } from "../../src/stream/mod.ts";
+import { coalesce, col, lit, Stream, when } from "../../src/stream/mod.ts";
 
 type Row = Record<string, Cell>;
 
@@ -129,4 +129,44 @@ test("a struct's field is found after a join", async () => {
     all.join(all.select(col("id").alias("key")), { on: { id: "key" } }).select("id", col("s").field("a").alias("a")),
   );
   expect(rows.map(({ a }) => a)).toEqual([10, null, null, 40]);
+});
+
+test("a literal null can have a nested type", async () => {
+  const rows = await run((all) =>
+    all
+      .select(
+        "id",
+        lit(null)
+          .cast(parseType("list<int64>") as never)
+          .alias("l"),
+        lit(null)
+          .cast(parseType("struct<a: int32>") as never)
+          .alias("s"),
+      )
+      .filter(col("id").le(2n)),
+  );
+  expect(rows).toEqual([
+    { id: 1n, l: null, s: null },
+    { id: 2n, l: null, s: null },
+  ]);
+});
+
+test("a union takes nulls for nested columns that one input lacks", async () => {
+  const rows = await run((all) =>
+    all
+      .select("id", "tags")
+      .limit(1)
+      .union(all.select("id", lit(null).alias("tags")).limit(1)),
+  );
+  expect(rows).toEqual([
+    { id: 1n, tags: ["p", null, "q"] },
+    { id: 1n, tags: null },
+  ]);
+});
+
+test("choosing between nested values is refused when it is planned", async () => {
+  const chosen = when(col("id").gt(1n)).then(col("tags")).otherwise(col("tags"));
+  await expect(run((all) => all.select(chosen.alias("x")))).rejects.toThrow("lists and structs are only carried");
+  const first = coalesce(col("tags"), col("tags"));
+  await expect(run((all) => all.select(first.alias("x")))).rejects.toThrow("lists and structs are only carried");
 });

@@ -19,6 +19,7 @@ const ALL: SchemaInput = {
   day: "date32",
   at: "timestamp[us]",
   zoned: "timestamp[us, Europe/Berlin]",
+  wait: "duration[s]",
   n: "int32 not null",
   list: "list<int64>",
   nested: "struct<a: int32, b: utf8 not null>",
@@ -94,6 +95,12 @@ describe("types of expressions", () => {
     ],
     ["rounding an integer does nothing", col("i32").round(), "i32 : int32"],
     ["length is int64", col("s").length(), "length(s) : int64"],
+    [
+      "a duration is compared with a number that is cast to one",
+      col("wait").gt(lit(90).cast("duration[s]")),
+      "wait > cast(90 as duration[s]) : bool",
+    ],
+    ["a duration is a number of its unit", col("wait").cast("int64"), "cast(wait as int64) : int64"],
     [
       "hours added to a date make a timestamp",
       col("day").dateAdd(1, "hour"),

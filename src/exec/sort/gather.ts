@@ -6,6 +6,8 @@ import {
   type Column,
   type DataType,
   gatherColumn,
+  isNested,
+  valueType,
 } from "../../arrow/mod.ts";
 import { type GatherExports, SortRecord } from "../../codegen/mod.ts";
 import { unreachable } from "../../kernel/mod.ts";
@@ -48,14 +50,27 @@ class Gather {
 
   column(plan: GatherColumn, type: DataType): Column {
     const length = this.#count;
-    if (plan.kind === "whole") return { ...this.#whole(plan), type };
-    const empty = { type, length, nullCount: 0, validity: 0, offsets: 0, data: 0, children: [], dictionary: null };
-    if (plan.kind === "null") return { ...empty, nullCount: length };
-    const base = { ...empty, ...this.#validity(plan) };
+    if (plan.kind === "whole") {
+      const column = this.#whole(plan);
+      return isNested(type) ? { ...column, type } : column;
+    }
+    // Rows may have come without the dictionary that is declared, and with one that is not: the column says how it is.
+    const plain = {
+      type: valueType(type),
+      length,
+      nullCount: 0,
+      validity: 0,
+      offsets: 0,
+      data: 0,
+      children: [],
+      dictionary: null,
+    };
+    if (plan.kind === "null") return { ...plain, nullCount: length };
+    const base = { ...plain, ...this.#validity(plan) };
     switch (plan.kind) {
       case "dictionary":
         this.#share(plan.blocks);
-        return { ...base, data: this.#fixed(plan.table, 4), dictionary: plan.dictionary };
+        return { ...base, type: plan.type, data: this.#fixed(plan.table, 4), dictionary: plan.dictionary };
       case "fixed":
         return { ...base, data: this.#fixed(plan.table, plan.byteWidth) };
       case "bits": {

@@ -7,6 +7,7 @@ import {
   byteWidth,
   type Column,
   concatColumns,
+  type DataType,
   type Field,
   isNested,
   isVariableWidth,
@@ -26,7 +27,12 @@ export type GatherColumn = {
   | { readonly kind: "bytes" }
   | { readonly kind: "null" }
   /** All batches have the same dictionary; `blocks` are the ones it lies in. */
-  | { readonly kind: "dictionary"; readonly dictionary: Column; readonly blocks: readonly Address[] }
+  | {
+      readonly kind: "dictionary";
+      readonly type: DataType;
+      readonly dictionary: Column;
+      readonly blocks: readonly Address[];
+    }
   /** Rows of all batches in one column, gathered by `gatherColumn`; `firstRows` are where each batch starts. */
   | {
       readonly kind: "whole";
@@ -67,11 +73,21 @@ function encodedColumn(
   source: GatherSource,
 ): Plan<"dictionary"> | Plan<"bytes"> | Plan<"whole"> {
   const { field, columns } = from;
-  const dictionary = columns[0]?.dictionary ?? null;
-  if (dictionary !== null && columns.every((column) => sameDictionary(column.dictionary, dictionary))) {
+  const [first] = columns;
+  const dictionary = first?.dictionary ?? null;
+  if (
+    first !== undefined &&
+    dictionary !== null &&
+    columns.every((column) => sameDictionary(column.dictionary, dictionary))
+  ) {
     const shared = source.batches[0]?.blocks ?? [];
     const lies = bufferAddresses(dictionary).map((address) => blockAt(arena, shared, address));
-    return { kind: "dictionary", dictionary, blocks: [...new Set(lies)].filter((block) => block !== 0) };
+    return {
+      kind: "dictionary",
+      type: first.type,
+      dictionary,
+      blocks: [...new Set(lies)].filter((block) => block !== 0),
+    };
   }
   if (field.type.kind !== "dictionary" && isVariableWidth(field.type)) return { kind: "bytes" };
   return wholeColumn(arena, columns, source);

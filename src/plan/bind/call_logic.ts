@@ -60,6 +60,10 @@ export function bindCoalesce(bound: BoundCall): TypedExpression {
   }
   const [only, ...more] = unified.args;
   if (only !== undefined && more.length === 0) return only;
+  if (isNested(unified.type)) {
+    const rule = `lists and structs are only carried, not chosen from. Use coalesce on their fields.`;
+    throw bound.scope.fail("type", bound.call, rule);
+  }
   return typedCall("coalesce", unified.args, unified.type, { nullable: unified.args.every((a) => a.nullable) });
 }
 

@@ -1,4 +1,4 @@
-import { bool, typeName, valueType } from "../../arrow/mod.ts";
+import { bool, isNested, typeName, valueType } from "../../arrow/mod.ts";
 import { unreachable } from "../../kernel/mod.ts";
 import {
   type CaseExpression,
@@ -74,12 +74,15 @@ function noCommonType(e: Expression, operands: readonly Operand[], scope: BindSc
   return scope.fail("type", e, `its values have no common type: ${types}. Cast them to one type.`);
 }
 
+const CHOOSES_NESTED = "lists and structs are only carried, not chosen from. Choose among fields of them.";
+
 function bindCase(e: CaseExpression, scope: BindScope): TypedExpression {
   const whens = e.branches.map((b) => bindCondition(b.when, scope));
   const values = [...e.branches.map((b) => b.then), ...(e.otherwise === null ? [] : [e.otherwise])];
   const operands = operandsOf(values, scope);
   const unified = unify(operands);
   if (unified === null) throw noCommonType(e, operands, scope);
+  if (isNested(unified.type)) throw scope.fail("type", e, CHOOSES_NESTED);
   const branches = whens.map((when, i) => Object.freeze({ when, then: unified.args[i] as TypedExpression }));
   const otherwise = e.otherwise === null ? null : (unified.args.at(-1) as TypedExpression);
   const nullable = otherwise === null || unified.args.some((a) => a.nullable);

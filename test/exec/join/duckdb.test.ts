@@ -48,7 +48,7 @@ describe(`random joins give what DuckDB gives, SEED=${seed}`, () => {
         });
         const ours = rows.map((row) => fields.map((field) => plainOfCell(field.type, row[field.name] as Cell)));
         const types = fields.map((field) => field.type);
-        expect(differenceOf(ours, theirs, { types, ordered: false }), `join ${i}: ${sql}`).toBeNull();
+        expect(differenceOf(ours, theirs, { types, ordered: null }), `join ${i}: ${sql}`).toBeNull();
       }
       connection.closeSync();
     });

@@ -16,8 +16,8 @@ import {
 } from "../../../src/arrow/mod.ts";
 import { executePlan, InlinePool } from "../../../src/exec/mod.ts";
 import type { JoinKind, JoinNode, PlanNode, ScanNode, TypedExpression } from "../../../src/plan/mod.ts";
+import { randomCell } from "../../differential/cells.ts";
 import type { Random } from "../../differential/random.ts";
-import { randomCell } from "../../differential/tables.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 

@@ -2,13 +2,16 @@ import { describe, expect, test } from "vitest";
 import {
   Arena,
   type DataType,
+  dictionary,
   field,
+  int32,
   int64,
   list,
   releaseBatch,
   schema,
   typeName,
   utf8,
+  valueType,
 } from "../../../src/arrow/mod.ts";
 import { SeededRandom } from "../../codegen/random.ts";
 import {
@@ -193,6 +196,26 @@ describe("a sort", () => {
         .map(({ row }) => row);
       expect(got).toEqual(expected.slice(0, limit ?? undefined));
       expect(arena.bytesInUse()).toBe(before);
+    }
+  });
+
+  test("carries columns that are declared as dictionaries but come as plain values", async () => {
+    const arena = Arena.create({ limitBytes: 2 ** 28 });
+    const declared = schema([field("id", int64), field("text", dictionary(utf8)), field("number", dictionary(int32))]);
+    const plain = schema(declared.fields.map((f) => field(f.name, valueType(f.type))));
+    const rows = Array.from({ length: 50 }, (_, i) => ({
+      id: BigInt((i * 7) % 50),
+      text: i % 6 === 0 ? null : `word ${i % 5}`,
+      number: i % 4,
+    }));
+    const made = batchesOf(arena, plain, { rows, random: new SeededRandom(SEED), rowsMax: 20 });
+    const batches = made.map((batch) => ({ ...batch, schema: declared }));
+    const key = sortKey(declared, { column: "id", descending: false, nullsFirst: false });
+    for (const limit of [null, 20]) {
+      const node = sortOf(scanOf(declared), { keys: [key], limit });
+      const got = await runPlan(arena, node, { batches, workers: 2, batchRows: 9 });
+      const expected = [...rows].sort((a, b) => Number(a.id - b.id));
+      expect(got).toEqual(expected.slice(0, limit ?? undefined));
     }
   });
 });
