@@ -1,4 +1,7 @@
+export { firstChange, recoveryChange } from "./bootstrap.ts";
+export type { ForwardedOutcome, RaftOptions, ReadOutcome } from "./core.ts";
 export * from "./limits.ts";
+export { type MembershipChange, type MembershipRefusal, NO_MEMBERS } from "./membership.ts";
 export type {
   AppendRequest,
   AppendResponse,
@@ -27,4 +30,10 @@ export type {
   VoteRequest,
   VoteResponse,
 } from "./messages.ts";
+export type { ProgressState } from "./progress.ts";
+export type { MembershipResult, ProposeResult } from "./propose.ts";
+export { Raft } from "./raft.ts";
+export { changeOf, type PeerProgress, type RaftStatus, type Ready, type RoleChange } from "./ready.ts";
+export { type Ballot, type LogEnd, majority, type RaftRules, type Role, RULES } from "./rules.ts";
 export { entryBytes, type RaftStore, type StoreChange, type StoredState } from "./store.ts";
+export type { TransferResult } from "./transfer.ts";
