@@ -8,6 +8,7 @@
  */
 import { unreachable } from "../kernel/mod.ts";
 import { ProtocolError } from "./error.ts";
+import { plain } from "./value.ts";
 
 export const FRAME_HEADER_BYTES = 6;
 
@@ -105,8 +106,9 @@ export class FrameReader {
    *
    * @throws {ProtocolError} too-large, malformed: the stream cannot be read any further
    */
-  push(bytes: Uint8Array): void {
+  push(given: Uint8Array): void {
     if (this.failure !== null) throw this.failure;
+    const bytes = plain(given);
     try {
       let at = this.heldCount === 0 ? 0 : this.complete(bytes);
       while (at >= 0 && at < bytes.length) at = this.next(bytes, at);

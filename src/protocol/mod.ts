@@ -42,6 +42,30 @@ export {
 export { decodeMemberRecord, encodeMemberRecord, MEMBER_RECORD_BYTES_MAX } from "./gossip_schema.ts";
 export { type Post, PostCodec, type PostKind, type ReceivedPost } from "./post.ts";
 export {
+  CALL_DEADLINE_MS,
+  CALLS_MAX,
+  type CallOptions,
+  type StreamOptions,
+} from "./rpc/caller.ts";
+export { STREAM_WINDOW, STREAM_WINDOW_MAX } from "./rpc/client_stream.ts";
+export {
+  type CallContext,
+  type CallMethod,
+  defineMethod,
+  type ItemShape,
+  type MethodTable,
+  methodTable,
+  on,
+  onStream,
+  ROLES,
+  type Role,
+  reaches,
+  type Sent,
+  type Served,
+  type StreamMethod,
+} from "./rpc/method.ts";
+export { HELLO_TIMEOUT_MS, type RpcOptions, RpcSession } from "./rpc/session.ts";
+export {
   address,
   blobHash,
   bytes,

@@ -16,25 +16,19 @@ const packr = new Packr({
   copyBuffers: true,
 });
 
-/** Written to again and again; kept small so that one large message does not stay in memory. */
-const SCRATCH_BYTES = 1 << 16;
-
-/** Where runtimes have `Buffer`, msgpackr calls this method of its buffers, also of those that it was given. */
-class Scratch extends Uint8Array {
-  static readonly #encoder = new TextEncoder();
-
-  static override get [Symbol.species](): Uint8ArrayConstructor {
-    return Uint8Array;
-  }
-
-  utf8Write(text: string, at: number): number {
-    return Scratch.#encoder.encodeInto(text, this.subarray(at)).written;
-  }
-}
-packr.useBuffer(new Scratch(SCRATCH_BYTES));
-
 /** Where the packer left its bytes; valid until the next packing. */
 type Packed = Uint8Array & { readonly start: number; readonly end: number };
+
+/** Bytes that a grown scratch may keep, so that one large message does not stay in memory. */
+const SCRATCH_BYTES_KEPT = 1 << 16;
+
+function pack(value: unknown): Packed {
+  // The declared type lacks the two marks that this mode sets.
+  return packr.pack(value, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as unknown as Packed;
+}
+
+/** Written to again and again. The packer makes it itself: it must be of the kind that it calls methods of. */
+const scratch = pack(null);
 
 /** A place to write encoded bytes to. */
 export interface ValueSink {
@@ -44,16 +38,25 @@ export interface ValueSink {
 
 /** Encodes without making anything that outlives the call. */
 export function encodeValueTo(value: unknown, sink: ValueSink): void {
-  // The declared type lacks the two marks that this mode sets.
-  const packed = packr.pack(value, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as unknown as Packed;
-  sink.write(packed, packed.start, packed.end);
-  if (packed.length > SCRATCH_BYTES) packr.useBuffer(new Scratch(SCRATCH_BYTES));
+  const packed = pack(value);
+  try {
+    sink.write(packed, packed.start, packed.end);
+  } finally {
+    // The declared type wants a Buffer, where there may be none.
+    if (packed.length > SCRATCH_BYTES_KEPT) packr.useBuffer(scratch as Parameters<typeof packr.useBuffer>[0]);
+  }
+}
+
+/** The same bytes as a `Uint8Array` proper: what a `Buffer` is cut into are `Buffer`s, which behave differently. */
+export function plain(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 class Copy implements ValueSink {
   bytes = new Uint8Array(0);
   write(bytes: Uint8Array, start: number, end: number): void {
-    this.bytes = Uint8Array.prototype.slice.call(bytes, start, end);
+    this.bytes = plain(bytes).slice(start, end);
   }
 }
 const copy = new Copy();
@@ -72,7 +75,7 @@ export function encodeValue(value: unknown): Uint8Array {
 export function decodeValue(bytes: Uint8Array, start = 0, end = bytes.length): unknown {
   checkValue(bytes, start, end);
   try {
-    const value: unknown = packr.unpack(bytes, { start, end });
+    const value: unknown = packr.unpack(plain(bytes), { start, end });
     return value;
   } catch (cause) {
     throw new ProtocolError("malformed", "Cannot decode a message: it is not valid msgpack.", { cause });

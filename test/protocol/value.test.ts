@@ -122,3 +122,17 @@ test("one large value does not slow or spoil the small ones after it", () => {
   expect(encodeValue({ a: 1 })).toEqual(Uint8Array.of(0x81, 0xa1, 0x61, 0x01));
   expect((decodeValue(encoded) as { data: Uint8Array }).data.length).toBe(3 << 20);
 });
+
+test("texts of any length come back, also after the buffer has grown and shrunk", () => {
+  for (const length of [0, 31, 32, 63, 64, 65, 255, 256, 2_000, 70_000, 300_000, 10]) {
+    for (const unit of ["a", "é", "日", "😀"]) {
+      const given = { text: unit.repeat(length), after: 1 };
+      expect(decodeValue(encodeValue(given))).toEqual(given);
+    }
+  }
+});
+
+test("bytes that came as a Buffer are decoded to plain arrays", () => {
+  const decoded = decodeValue(Buffer.from(encodeValue({ data: Uint8Array.of(1, 2) }))) as { data: Uint8Array };
+  expect(decoded.data.constructor).toBe(Uint8Array);
+});
