@@ -2,9 +2,8 @@
  * Random plans against DuckDB for as long as asked: `npm run fuzz -- --minutes 10 [--seed N]`. Stops at the first
  * difference and prints the line that repeats it.
  */
-import { DuckDBInstance } from "@duckdb/node-api";
 import { Arena } from "../src/arrow/mod.ts";
-import { fuzzCase } from "../test/differential/fuzz_case.ts";
+import { connectDuckDb, fuzzCase } from "../test/differential/fuzz_case.ts";
 
 function option(name: string, fallback: number): number {
   const at = process.argv.indexOf(`--${name}`);
@@ -14,8 +13,7 @@ function option(name: string, fallback: number): number {
 const seed = option("seed", Date.now() % 1_000_000_000);
 const endMs = Date.now() + option("minutes", 1) * 60_000;
 const countMax = option("plans", Number.POSITIVE_INFINITY);
-const connection = await (await DuckDBInstance.create(":memory:")).connect();
-await connection.run("SET ieee_floating_point_ops = true; SET threads = 1");
+const connection = await connectDuckDb();
 const arena = Arena.create({ limitBytes: 1 << 30 });
 const counts = { equal: 0, refused: 0 };
 for (let i = 0; Date.now() < endMs && i < countMax; i++) {
