@@ -1,0 +1,35 @@
+/** Methods about the node that is asked. */
+import * as v from "valibot";
+import { ADDRESSES_PER_MEMBER_MAX } from "../gossip.ts";
+import { defineMethod } from "../rpc/method.ts";
+import { address, clusterId, durationMs, integer, list, name, peerId, version, wallMs } from "../schema.ts";
+import { PROTOCOL_VERSION_MAX } from "../version.ts";
+
+export const raftRole = v.picklist(["leader", "follower", "candidate", "learner"]);
+
+export const nodeStatus = defineMethod({
+  name: "node.status",
+  request: v.object({}),
+  reply: v.object({
+    peer: peerId,
+    name,
+    cluster: v.nullable(clusterId),
+    version,
+    protocolMin: integer(1, PROTOCOL_VERSION_MAX),
+    protocolMax: integer(1, PROTOCOL_VERSION_MAX),
+    addresses: list(address, ADDRESSES_PER_MEMBER_MAX),
+    state: v.picklist(["starting", "joining", "ready", "leaving"]),
+    raftRole: v.nullable(raftRole),
+    leader: v.nullable(peerId),
+    term: integer(),
+    commitIndex: integer(),
+    appliedIndex: integer(),
+    slots: integer(),
+    slotsUsed: integer(),
+    memoryBytes: integer(),
+    rssBytes: integer(),
+    uptimeMs: durationMs,
+    wallMs,
+  }),
+  minRole: "read",
+});
