@@ -1,3 +1,4 @@
+export * from "./admission/mod.ts";
 export {
   DEFAULT_TIMINGS,
   type Health,
@@ -10,3 +11,12 @@ export {
   type SelfFacts,
 } from "./membership/mod.ts";
 export * from "./state/mod.ts";
+export {
+  DROP_AFTER_MS,
+  REPLACE_AFTER_MS,
+  VOTERS_WANTED_MAX,
+  type VoterCandidate,
+  type VoterChange,
+  type VoterFacts,
+  voterChange,
+} from "./voters.ts";

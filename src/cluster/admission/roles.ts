@@ -5,59 +5,12 @@
 export const ROLE_NAMES = ["read", "submit", "admin", "node"] as const;
 export type Role = (typeof ROLE_NAMES)[number];
 
-interface RoleRow {
-  readonly purpose: string;
-  /** Methods that this role may call and those below it may not. A name that ends in `.*` stands for a whole domain. */
-  readonly adds: readonly string[];
-}
-
-export const ROLES: Readonly<Record<Role, RoleRow>> = {
-  read: {
-    purpose: "look at the cluster and its jobs",
-    adds: [
-      "node.status",
-      "cluster.status",
-      "cluster.watch",
-      "watch",
-      "setting.get",
-      "setting.list",
-      "job.get",
-      "job.list",
-      "job.watch",
-      "certificate.renew",
-    ],
-  },
-  submit: {
-    purpose: "run jobs",
-    adds: [
-      "blob.put",
-      "blob.get",
-      "job.submit",
-      "job.create",
-      "job.stop",
-      "job.continue",
-      "job.cancel",
-      "job.restart",
-      "job.delete",
-      "job.logs",
-      "job.result",
-    ],
-  },
-  admin: {
-    purpose: "change the cluster",
-    adds: [
-      "cluster.leave",
-      "cluster.remove",
-      "cluster.transferLeader",
-      "cluster.rotateKey",
-      "cluster.retireKey",
-      "token.*",
-      "certificate.*",
-      "audit.*",
-      "setting.*",
-    ],
-  },
-  node: { purpose: "be a member of the cluster", adds: ["log.*", "member.*", "raft.*", "agent.*", "blob.*"] },
+/** What each role adds to those below it. */
+export const ROLES: Readonly<Record<Role, string>> = {
+  read: "look at the cluster and its jobs",
+  submit: "run jobs, and end them",
+  admin: "change the cluster: members, tokens, keys, settings",
+  node: "be a member: hold the cluster key, propose, run tasks",
 };
 
 /** Whether `role` may do all that `least` may. */
@@ -65,15 +18,18 @@ export function includesRole(role: Role, least: Role): boolean {
   return ROLE_NAMES.indexOf(role) >= ROLE_NAMES.indexOf(least);
 }
 
-/** The least role that may call `method`; null when none may. */
-export function leastRoleFor(method: string): Role | null {
-  const domain = `${method.slice(0, method.indexOf(".") + 1)}*`;
-  const exact = ROLE_NAMES.find((role) => ROLES[role].adds.includes(method));
-  return exact ?? ROLE_NAMES.find((role) => ROLES[role].adds.includes(domain)) ?? null;
+/** A method with the least role that may call it; a guest has no credential at all. */
+export interface MethodRight {
+  readonly name: string;
+  readonly minRole: Role | "guest";
 }
 
-/** Whether `role` may call `method`. Methods that no role names are nobody's. */
-export function mayCall(role: Role, method: string): boolean {
-  const least = leastRoleFor(method);
-  return least !== null && includesRole(role, least);
+export function mayCall(role: Role, method: MethodRight): boolean {
+  return method.minRole === "guest" || includesRole(role, method.minRole);
+}
+
+/** Names of the methods that each role may call: the table of the documentation. */
+export function permittedMethods(methods: readonly MethodRight[]): Readonly<Record<Role, readonly string[]>> {
+  const namesFor = (role: Role): string[] => methods.filter((method) => mayCall(role, method)).map(({ name }) => name);
+  return { read: namesFor("read"), submit: namesFor("submit"), admin: namesFor("admin"), node: namesFor("node") };
 }

@@ -1,6 +1,6 @@
 /** Limits of the replicated state. They are part of the command format: changing one needs a new format. */
 
-export const MEMBERS_MAX = 10_000;
+export const MEMBERS_MAX = 4_096;
 export const CLIENTS_MAX = 10_000;
 export const KEYS_MAX = 8;
 export const TOKENS_MAX = 1_000;

@@ -1,4 +1,6 @@
+export type { MemberInfo } from "../fields.ts";
 export { COMMAND_ROLES } from "./apply.ts";
+export { tokenProblem } from "./apply_tokens.ts";
 export type { AuditQuery } from "./audit.ts";
 export {
   type Actor,
@@ -20,7 +22,16 @@ export {
   type JobState,
   jobStatesDiagram,
 } from "./job_states.ts";
-export * from "./limits.ts";
+export {
+  AUDIT_ENTRIES_MAX,
+  BLOB_BYTES_MAX,
+  CHUNK_BYTES_MAX,
+  JOB_OPTIONS_BYTES_MAX,
+  SESSION_WINDOW_MAX,
+  SETTING_VALUE_CHARS_MAX,
+  TOKEN_TTL_MS_MAX,
+  TOKEN_USES_MAX,
+} from "./limits.ts";
 export { ClusterState, type ClusterStateOptions } from "./machine.ts";
 export type {
   AuditEntry,
