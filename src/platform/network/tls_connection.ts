@@ -1,0 +1,118 @@
+/**
+ * A TLS socket as a libp2p connection. Frames of one turn leave in one write; nothing is kept that the socket takes.
+ */
+import type { TLSSocket } from "node:tls";
+import type { AbortOptions, Logger } from "@libp2p/interface";
+import { AbstractMultiaddrConnection } from "@libp2p/utils";
+import type { Multiaddr } from "@multiformats/multiaddr";
+import { KEEP_ALIVE_MS, SILENCE_MS_MAX, STOP_GRACE_MS } from "./limits.ts";
+
+/** Frames are joined up to this size: a write costs more than copying so much. */
+const JOIN_BYTES_MAX = 128 << 10;
+
+/** `Uint8Array` or libp2p's list of them. */
+type Bytes = Parameters<AbstractMultiaddrConnection["send"]>[0];
+
+export interface TlsConnectionOptions {
+  readonly socket: TLSSocket;
+  readonly direction: "inbound" | "outbound";
+  readonly remoteAddr: Multiaddr;
+  readonly log: Logger;
+}
+
+export class TlsConnection extends AbstractMultiaddrConnection {
+  private readonly socket: TLSSocket;
+  private readonly pulse: ReturnType<typeof setInterval>;
+  private queue: Uint8Array[] = [];
+  private queuedBytes = 0;
+  private lastHeardMs = performance.now();
+  private socketError: Error | undefined;
+
+  constructor({ socket, ...init }: TlsConnectionOptions) {
+    super(init);
+    this.socket = socket;
+    this.pulse = this.watchSilence();
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => {
+      this.lastHeardMs = performance.now();
+      // A plain array: `slice` of a Buffer would not copy.
+      this.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    });
+    socket.on("drain", () => this.safeDispatchEvent("drain"));
+    socket.on("end", () => socket.end());
+    socket.on("error", (error) => {
+      this.socketError = error;
+    });
+    socket.on("close", () => {
+      clearInterval(this.pulse);
+      this.onTransportClosed(this.socketError);
+    });
+  }
+
+  /** Aborts when nothing is heard for too long. A process that was itself stopped first listens. */
+  private watchSilence(): ReturnType<typeof setInterval> {
+    let lastRunMs = performance.now();
+    const timer = setInterval(() => {
+      const nowMs = performance.now();
+      const wasStopped = nowMs - lastRunMs > 2 * KEEP_ALIVE_MS;
+      lastRunMs = nowMs;
+      if (wasStopped || nowMs - this.lastHeardMs < SILENCE_MS_MAX) return;
+      this.abort(new Error(`nothing was heard for ${SILENCE_MS_MAX / 1000} s`));
+    }, KEEP_ALIVE_MS);
+    timer.unref?.();
+    return timer;
+  }
+
+  /** Never throws: the muxer sends from callbacks in which nobody would catch it. */
+  override send(data: Bytes): boolean {
+    if (this.writeStatus === "closed" || this.socket.destroyed) return false;
+    if (this.queue.length === 0) queueMicrotask(() => this.flush());
+    if (data instanceof Uint8Array) this.queue.push(data);
+    else for (const chunk of data) this.queue.push(chunk);
+    this.queuedBytes += data.byteLength;
+    if (this.queuedBytes >= JOIN_BYTES_MAX) this.flush();
+    return !this.writableNeedsDrain;
+  }
+
+  private flush(): void {
+    const { queue } = this;
+    if (queue.length === 0) return;
+    this.queue = [];
+    const bytes = queue.length === 1 ? (queue[0] as Uint8Array) : Buffer.concat(queue, this.queuedBytes);
+    this.queuedBytes = 0;
+    if (this.socket.destroyed) return;
+    if (!this.socket.write(bytes)) this.writableNeedsDrain = true;
+  }
+
+  override sendData(): { sentBytes: number; canSendMore: boolean } {
+    return { sentBytes: 0, canSendMore: true }; // `send` goes its own way
+  }
+
+  override sendReset(): void {
+    clearInterval(this.pulse);
+    this.flush();
+    // What was sent before still leaves, unless the other side does not take it.
+    const timer = setTimeout(() => this.socket.destroy(), STOP_GRACE_MS);
+    this.socket.once("close", () => clearTimeout(timer));
+    this.socket.destroySoon();
+  }
+
+  override sendPause(): void {
+    this.socket.pause();
+  }
+
+  override sendResume(): void {
+    this.socket.resume();
+  }
+
+  override async sendClose(options?: AbortOptions): Promise<void> {
+    this.flush();
+    if (this.socket.destroyed) return;
+    const closed = new Promise<void>((resolve) => this.socket.once("close", () => resolve()));
+    const timer = setTimeout(() => this.socket.destroy(), STOP_GRACE_MS);
+    options?.signal?.addEventListener("abort", () => this.socket.destroy(), { once: true });
+    this.socket.end();
+    await closed;
+    clearTimeout(timer);
+  }
+}
