@@ -18,8 +18,9 @@ import { recordBytes, verdictBytes } from "./news.ts";
 import { compareKnowledge, digestEntry, type Member, type Table } from "./table.ts";
 import { NEWS_BYTES_MAX } from "./timings.ts";
 
-const ENTRIES_MAX = Math.min(DIGEST_ENTRIES_MAX, 200);
-const WANTED_MAX = 200;
+const ENTRIES_MAX = 128;
+const WANTED_MAX = 100;
+const WANTED_BYTES = 60;
 
 export function digestOf(table: Table): Digest {
   const hashes = table.hashes(table.bucketCount());
@@ -71,7 +72,7 @@ export function answerPart(table: Table, part: DigestPart, options: AnswerOption
   const theirs = new Map(part.entries.map((entry) => [entry.peer, entry]));
   const newer: Member[] = [];
   for (const bucket of new Set(part.buckets)) {
-    if (bucket >= part.bucketCount) continue;
+    if (!Number.isInteger(bucket) || bucket < 0 || bucket >= part.bucketCount) continue;
     for (const member of table.bucket(bucket, part.bucketCount)) {
       const entry = theirs.get(member.peer);
       if (entry === undefined || compareKnowledge(member, entry) > 0) newer.push(member);
@@ -84,8 +85,9 @@ export function answerPart(table: Table, part: DigestPart, options: AnswerOption
     if (options.allow(entry.peer)) wanted.push(entry.peer);
   }
   if (newer.length === 0 && wanted.length === 0) return null;
-  const updates = updatesAbout(newer, chance);
-  return { kind: "digest-reply", updates, wanted: rotate(wanted, chance).slice(0, WANTED_MAX) };
+  const chosen = rotate(wanted, chance).slice(0, WANTED_MAX);
+  const updates = updatesAbout(newer, chance, NEWS_BYTES_MAX - chosen.length * WANTED_BYTES);
+  return { kind: "digest-reply", updates, wanted: chosen };
 }
 
 /** Null when none of the wanted is known. */
@@ -96,10 +98,14 @@ export function answerWanted(table: Table, wanted: readonly PeerId[]): DigestRep
 }
 
 /** As much as fits into one message, from a place on that `chance` says. */
-export function updatesAbout(members: readonly Member[], chance: number): GossipUpdates {
+export function updatesAbout(
+  members: readonly Member[],
+  chance: number,
+  bytesMax: number = NEWS_BYTES_MAX,
+): GossipUpdates {
   const records = [];
   const verdicts = [];
-  let left = NEWS_BYTES_MAX;
+  let left = bytesMax;
   for (const { signed, verdict } of rotate(members, chance)) {
     left -= recordBytes(signed) + (verdict === null ? 0 : verdictBytes(verdict));
     if ((left < 0 && records.length > 0) || records.length === RECORDS_PER_MESSAGE_MAX) break;

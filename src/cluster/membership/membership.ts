@@ -30,8 +30,8 @@ import type { MembershipAction, MembershipOptions, MemberView, SelfFacts } from 
 
 /** News waiting above which messages may grow from `NEWS_BYTES` to `NEWS_BYTES_MAX`. */
 const BACKLOG = 24;
-/** Retransmissions: this times log2 of the members. */
-const SENDS_FACTOR = 3;
+/** Each node sends each piece of news this often, and log2 of the members more. */
+const SENDS_MIN = 4;
 /** Records in one exchange above which they are no news to others but what this node missed. */
 const EXCHANGE_NEWS_MAX = 8;
 const SWEEP_MS = 1_000;
@@ -177,6 +177,7 @@ export class Membership {
   update(change: { readonly facts?: Partial<SelfFacts>; readonly load?: number }, nowMs: number): void {
     this.#observe(nowMs);
     if (change.load !== undefined) this.#load = change.load;
+    (this.#table.get(this.#self) as Member).load = this.#load;
     if (change.facts === undefined) return;
     this.#facts = { ...this.#facts, ...change.facts, peer: this.#self };
     this.#enter(this.#state);
@@ -489,7 +490,8 @@ export class Membership {
 
   #declare(): void {
     const signed = this.#options.sign({ ...this.#facts, incarnation: this.#incarnation, state: this.#state });
-    this.#table.put(signed, null);
+    const own = this.#table.put(signed, null);
+    if (own !== null) own.load = this.#load;
     this.#spread(signed, null);
   }
 
@@ -503,7 +505,7 @@ export class Membership {
   }
 
   #takeNews(bytesMax: number): GossipUpdates {
-    return this.#news.take(bytesMax, SENDS_FACTOR * Math.ceil(Math.log2(this.#table.ring.size + 1)));
+    return this.#news.take(bytesMax, SENDS_MIN + Math.ceil(Math.log2(this.#table.ring.size + 1)));
   }
 
   #send(to: PeerId, message: GossipMessage): void {
