@@ -123,6 +123,15 @@ export class Core {
     return this.members.current.voters.includes(this.id);
   }
 
+  /**
+   * Voters campaign, and also a node that is left out by a membership not known to be committed: it may hold the only copy,
+   * without which the rest can elect nobody (Ongaro 2014, 4.2.2).
+   */
+  get mayCampaign(): boolean {
+    const { commit } = this.log;
+    return this.isVoter || (commit < this.members.index && this.members.at(commit).voters.includes(this.id));
+  }
+
   /** Nobody else can be leader, so there is nothing to wait for. */
   get isOnlyVoter(): boolean {
     return this.isVoter && this.members.current.voters.length === 1;

@@ -16,11 +16,11 @@ export type Campaign = "preVote" | "vote" | "transfer";
 export function tickElection(core: Core): void {
   if (core.nowMs < core.electionDueMs) return;
   core.restartElectionTimer();
-  if (core.isVoter && core.log.installing === null) campaign(core, "preVote");
+  if (core.mayCampaign && core.log.installing === null) campaign(core, "preVote");
 }
 
 export function campaign(core: Core, kind: Campaign): void {
-  invariant(core.role !== "leader" && core.isVoter, "only a voter that does not lead campaigns");
+  invariant(core.role !== "leader" && core.mayCampaign, "only a voter that does not lead campaigns");
   invariant(kind === "transfer" || core.isOnlyVoter || !core.isBound, "a campaign against a leader's lease");
   const isPreVote = kind === "preVote";
   if (isPreVote) {
