@@ -45,7 +45,7 @@ export function live(store: RaftStore): void {
 export function contents(store: RaftStore): string {
   const state = store.load();
   const log = state.firstIndex <= state.lastIndex ? store.entries(state.firstIndex, state.lastIndex + 1, 1e9) : [];
-  const hex = (bytes: Uint8Array | null): string | null => (bytes ? new Uint8Array(bytes).toHex() : null);
+  const hex = (bytes: Uint8Array | null): string | null => bytes && Buffer.from(bytes).toString("hex");
   return JSON.stringify({
     state,
     log: log.map((each) => (each.kind === "data" ? { ...each, data: hex(each.data) } : each)),
