@@ -20,7 +20,7 @@ export const FRAME_KINDS: readonly FrameKind[] = ["hello", "message", "data"];
 /** Longest body. */
 export const FRAME_BYTES_MAX: Readonly<Record<FrameKind, number>> = {
   hello: 1 << 12,
-  message: 1 << 22,
+  message: 1 << 23,
   data: 1 << 24,
 };
 
@@ -46,11 +46,11 @@ export function frameCode(kind: FrameKind): number {
 }
 
 /** @throws {ProtocolError} too-large */
-export function checkFrameSize(kind: FrameKind, bodyBytes: number): void {
-  if (bodyBytes <= FRAME_BYTES_MAX[kind]) return;
+export function checkFrameSize(kind: FrameKind, bodyBytes: number, limit: number = FRAME_BYTES_MAX[kind]): void {
+  if (bodyBytes <= limit) return;
   throw new ProtocolError(
     "too-large",
-    `Frame of ${bodyBytes} bytes refused: a ${kind} frame holds at most ${FRAME_BYTES_MAX[kind]}. Send it in parts.`,
+    `Frame of ${bodyBytes} bytes refused: a ${kind} frame holds at most ${limit} here. Send it in parts.`,
   );
 }
 
@@ -85,9 +85,12 @@ export class FrameReader {
   private held = new Uint8Array(0);
   private heldCount = 0;
   private failure: ProtocolError | null = null;
+  private readonly bodyBytesMax: number;
 
-  constructor(receive: (frame: Frame) => void) {
+  /** `bodyBytesMax` lowers the limit of every kind, for peers that are not trusted yet. */
+  constructor(receive: (frame: Frame) => void, options: { readonly bodyBytesMax?: number } = {}) {
     this.receive = receive;
+    this.bodyBytesMax = options.bodyBytesMax ?? Number.POSITIVE_INFINITY;
     this.frame = { kind: "message", bytes: this.held, start: 0, end: 0 };
   }
 
@@ -184,7 +187,7 @@ export class FrameReader {
       (bytes[at + 1] as number) * 0x100 +
       (bytes[at + 2] as number) * 0x1_0000 +
       (bytes[at + 3] as number) * 0x100_0000;
-    checkFrameSize(kind, body);
+    checkFrameSize(kind, body, Math.min(FRAME_BYTES_MAX[kind], this.bodyBytesMax));
     return FRAME_HEADER_BYTES + body;
   }
 

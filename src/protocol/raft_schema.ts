@@ -31,7 +31,7 @@ function entryToWire(entry: Entry): WireEntry {
 }
 
 /** Written by hand: an append brings thousands of entries. */
-const entry = v.pipe(
+export const entry = v.pipe(
   v.array(v.unknown()),
   v.rawTransform<unknown[], Entry>(({ dataset, addIssue, NEVER }): Entry => {
     const [place, ofTerm, content] = dataset.value;

@@ -1,7 +1,8 @@
 /**
  * Values as msgpack: null, booleans, numbers, bigints of 64 bits, text, bytes, lists, and objects. Nothing else crosses.
  *
- * Numbers stay numbers and bigints stay bigints: whole numbers beyond 32 bits travel as float64, bigints as int64.
+ * Numbers stay numbers and bigints stay bigints: whole numbers beyond 32 bits travel as float64, bigints as int64. Only
+ * -0 becomes 0.
  */
 import { Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE } from "msgpackr/pack";
 import { ProtocolError } from "./error.ts";
@@ -75,7 +76,8 @@ export function encodeValue(value: unknown): Uint8Array {
 export function decodeValue(bytes: Uint8Array, start = 0, end = bytes.length): unknown {
   checkValue(bytes, start, end);
   try {
-    const value: unknown = packr.unpack(plain(bytes), { start, end });
+    // A view of its own: the decoder leaves a mark on what it is given, and `bytes` may be kept, or be a Buffer.
+    const value: unknown = packr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));
     return value;
   } catch (cause) {
     throw new ProtocolError("malformed", "Cannot decode a message: it is not valid msgpack.", { cause });

@@ -9,7 +9,7 @@ import { ProtocolError } from "./error.ts";
 
 export const VALUE_DEPTH_MAX = 32;
 /** Values in one message, each element, key and field counted. */
-export const VALUE_COUNT_MAX = 1 << 18;
+export const VALUE_COUNT_MAX = 1 << 19;
 
 /** Values still to come at each open level. */
 const left = new Uint32Array(VALUE_DEPTH_MAX + 1);

@@ -19,7 +19,8 @@ const value = fc.letrec((tie) => ({
     { maxDepth: 6 },
     fc.constant(null),
     fc.boolean(),
-    fc.double(),
+    // -0 becomes 0.
+    fc.double().map((number) => number + 0),
     fc.integer(),
     fc.maxSafeInteger(),
     fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }),

@@ -5,6 +5,8 @@ import { defineMethod } from "../rpc/method.ts";
 import { address, bytes, integer, list, name, text, version } from "../schema.ts";
 import { TOKEN_LENGTH_MAX } from "./common.ts";
 
+/** For the `frameBytesMax` of a session with a guest. */
+export const GUEST_FRAME_BYTES_MAX = 1 << 15;
 /** Longest answer to a joiner; what is in it is signed and belongs to admission. */
 export const GRANT_BYTES_MAX = 1 << 20;
 

@@ -21,6 +21,8 @@ export interface RpcOptions {
   /** The other side's role now; asked at each of its calls. */
   role(): Role;
   readonly log?: Log;
+  /** Longest frame taken from the other side; for guests. Default: the limit of each kind. */
+  readonly frameBytesMax?: number;
   /** Called once, after everything that waited has been told. */
   closed?(error: ProtocolError): void;
 }
@@ -44,7 +46,7 @@ export class RpcSession {
 
   /** To be made in the turn in which the channel is had. */
   constructor(channel: Channel, options: RpcOptions) {
-    const { clock, log } = options;
+    const { clock, log, frameBytesMax } = options;
     this.channel = channel;
     this.peer = channel.peer;
     this.options = options;
@@ -53,7 +55,8 @@ export class RpcSession {
     const parts = { clock, outbox: this.outbox, deadlines: this.deadlines, version: () => this.agreed };
     this.caller = new Caller(parts);
     this.server = new Server(parts, { peer: channel.peer, role: () => options.role(), log: log ?? null });
-    this.reader = new FrameReader((frame) => this.frameCame(frame));
+    const limits = frameBytesMax === undefined ? {} : { bodyBytesMax: frameBytesMax };
+    this.reader = new FrameReader((frame) => this.frameCame(frame), limits);
     channel.receive({
       data: (bytes) => this.bytesCame(bytes),
       drain: () => this.outbox.drained(),
