@@ -16,6 +16,7 @@ export interface DetectorPorts {
   readonly self: PeerId;
   readonly table: Table;
   readonly timings: MembershipTimings;
+  readonly admittedCount: () => number;
   readonly random: () => number;
   readonly send: (to: PeerId, message: GossipMessage) => void;
   /** Takes the verdict for true and tells others, its subject first. */
@@ -100,9 +101,11 @@ export class Detector {
     return 1 + this.#penalty;
   }
 
-  /** Others that must have probed in vain: two, or all there are besides this node and the suspect. */
+  /** Others that must have probed in vain: two, or all there should be besides this node and the suspect. */
   get #confirmersNeeded(): number {
-    return Math.max(0, Math.min(CONFIRMERS, this.#ports.table.ring.size - 2));
+    const { table, admittedCount } = this.#ports;
+    const liveCount = Math.max(table.ring.size, admittedCount() - table.goneCount);
+    return Math.max(0, Math.min(CONFIRMERS, liveCount - 2));
   }
 
   phi(peer: PeerId, nowMs: number): number {

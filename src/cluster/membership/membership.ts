@@ -94,6 +94,7 @@ export class Membership {
       self: this.#self,
       table: this.#table,
       timings: this.#timings,
+      admittedCount: () => options.admittedCount?.() ?? 0,
       random: () => options.random(),
       send: (to, message) => this.#send(to, message),
       publish: (verdict) => this.#publish(verdict),
@@ -197,7 +198,7 @@ export class Membership {
     if (this.#state !== "left") this.#detector.disconnected(peer, nowMs);
   }
 
-  /** A message that came over a connection of `from`, well-formed. */
+  /** A message that came over a connection of `from`, a member (not a client), well-formed. */
   receive(from: PeerId, message: GossipMessage, nowMs: number): void {
     this.#observe(nowMs);
     if (from === this.#self || this.#state === "left") return;

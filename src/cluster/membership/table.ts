@@ -20,11 +20,13 @@ export interface Member {
   /** This node hears nothing of it, and has nobody's confirmation. */
   isDoubted: boolean;
   health: Health;
+  sinceMs: number;
   isAllowed: boolean;
   /** What it contributes to its bucket; 0 while it is not counted. */
   stateHash: number;
   /** Since when it has been dead or left. */
   goneMs: number | null;
+  isGoneCounted: boolean;
   heardMs: number | null;
   load: number | null;
 }
@@ -49,6 +51,8 @@ export class Table {
   readonly #hashes = new Uint32Array(DIGEST_BUCKETS_MAX);
   /** Dead, but admitted: they may come back, and are asked now and then. */
   readonly dead = new Set<Member>();
+  /** Dead or left, but admitted. */
+  goneCount = 0;
   readonly #listener: TableListener;
   #nowMs = 0;
 
@@ -143,6 +147,7 @@ export class Table {
       peer: member.peer,
       record: member.signed.record,
       health: member.health,
+      healthSinceMs: member.sinceMs,
       phi: this.#listener.phi(member),
       lastHeardMs: member.heardMs,
       load: member.load,
@@ -150,7 +155,9 @@ export class Table {
   }
 
   #settle(member: Member, before: MemberView | null): void {
-    member.health = healthOf(member);
+    const health = healthOf(member);
+    if (before === null || health !== member.health) member.sinceMs = this.#nowMs;
+    member.health = health;
     const isGone = member.health === "dead" || member.health === "left";
     if (!isGone) member.goneMs = null;
     else member.goneMs ??= this.#nowMs;
@@ -167,6 +174,9 @@ export class Table {
     else this.ring.remove(member);
     if (member.isAllowed && member.health === "dead") this.dead.add(member);
     else this.dead.delete(member);
+    const isGone = member.isAllowed && member.goneMs !== null;
+    if (isGone !== member.isGoneCounted) this.goneCount += isGone ? 1 : -1;
+    member.isGoneCounted = isGone;
     const hash = member.isAllowed ? hashState(member.hash, incarnation, rankOf(digestState(member))) : 0;
     const bucket = bucketOf(member);
     this.#hashes[bucket] = (this.#hashes[bucket] as number) ^ member.stateHash ^ hash;
@@ -209,9 +219,11 @@ function newMember(signed: SignedRecord, verdict: Verdict | null): Member {
     verdict,
     isDoubted: false,
     health: "alive",
+    sinceMs: 0,
     isAllowed: true,
     stateHash: 0,
     goneMs: null,
+    isGoneCounted: false,
     heardMs: null,
     load: null,
   };

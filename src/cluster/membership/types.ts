@@ -12,6 +12,8 @@ export interface MemberView {
   readonly peer: PeerId;
   readonly record: MemberRecord;
   readonly health: Health;
+  /** Since when this node has known it so. */
+  readonly healthSinceMs: number;
   /** Suspicion from missing heartbeats; 0 for members that this node does not watch. */
   readonly phi: number;
   /** When any message came from the member itself; null before the first. */
@@ -45,6 +47,11 @@ export interface MembershipOptions {
   readonly verify: (bytes: Uint8Array, signature: Uint8Array, peer: PeerId) => boolean;
   /** Whether `peer` is admitted to the cluster. Asked again every second for each member. */
   readonly allow: (peer: PeerId) => boolean;
+  /**
+   * How many peers are admitted, this node among them. A node that knows fewer members than that (just started, or
+   * cut off since) does not judge as if it were one of few. Without it only known members count.
+   */
+  readonly admittedCount?: () => number;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly timings?: Partial<MembershipTimings>;

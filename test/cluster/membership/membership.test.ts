@@ -280,6 +280,22 @@ test("who is not admitted is not listed, is at once when it becomes so, and is g
   expect(world.nodes.slice(0, 4).map((other) => world.health(other, node))).toEqual(Array(4).fill("unknown"));
 });
 
+test("a node that has just joined and loses its only acquaintance does not judge it alone", () => {
+  const world = new World({ seed: SEED });
+  world.admitted = new Set();
+  const nodes = [world.add(), world.add(), world.add()];
+  for (const { peer } of nodes) world.admitted.add(peer);
+  const [one, two] = nodes as [Node, Node];
+  join(world, one, two);
+  world.run(200, () => world.health(one, two) === "alive");
+  world.crash(two);
+  world.run(60_000);
+  expect(world.health(one, two)).toBe("suspect");
+  expect(one.core.member(two.peer)?.healthSinceMs).toBeGreaterThan(1_000);
+  world.admitted.delete((nodes[2] as Node).peer);
+  expect(world.run(60_000, () => world.health(one, two) === "dead")).toBeLessThan(15_000);
+});
+
 test("a dead member is remembered while it is admitted, and ten minutes longer", () => {
   const world = cluster(5, { seed: SEED });
   world.admitted = new Set(world.nodes.map(({ peer }) => peer));

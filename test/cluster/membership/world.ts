@@ -104,6 +104,7 @@ export class World {
       sign: (record) => this.sign(node.pair, record),
       verify: (bytes, signature, peer) => this.#verify(bytes, signature, peer),
       allow: (peer) => this.admitted?.has(peer) ?? true,
+      ...(this.admitted === null ? {} : { admittedCount: () => this.admitted?.size ?? 0 }),
       random: this.random,
       ...(this.options.timings === undefined ? {} : { timings: this.options.timings }),
     });
