@@ -1,7 +1,7 @@
 /**
  * Posts: messages that may be lost, one a `Transport.post`.
  *
- *     u8 version · u8 min · u8 max · u8 software length · software (UTF-8) · msgpack [kind, message]
+ *     u8 version · u8 min · u8 max · u8 software length · software (ASCII) · msgpack [kind, message]
  *
  * `version` is the one that the message is written in, the rest is what its sender speaks. These first bytes keep their
  * place in all versions, so any two releases can tell each other apart.
@@ -15,7 +15,7 @@ import { gossipMessage, gossipToWire } from "./gossip_schema.ts";
 import { raftMessage, raftToWire } from "./raft_schema.ts";
 import { parse } from "./schema.ts";
 import { decodeValue, encodeValueTo, type ValueSink } from "./value.ts";
-import { commonVersion, noCommonVersion, SOFTWARE_LENGTH_MAX, type VersionRange } from "./version.ts";
+import { commonVersion, noCommonVersion, SOFTWARE, SOFTWARE_LENGTH_MAX, type VersionRange } from "./version.ts";
 
 export type Post =
   | { readonly kind: "raft"; readonly message: Message }
@@ -111,7 +111,10 @@ function readSender(bytes: Uint8Array): VersionRange {
   const max = bytes[2] as number;
   if (min === 0 || min > max)
     throw new ProtocolError("malformed", `Post refused: versions ${min} to ${max} are no range.`);
-  return { min, max, software: text.decode(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + length)) };
+  const software = text.decode(bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + length));
+  if (!SOFTWARE.test(software))
+    throw new ProtocolError("malformed", "Post refused: its sender's name is not printable.");
+  return { min, max, software };
 }
 
 function postToWire(post: Post): unknown {

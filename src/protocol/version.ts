@@ -7,7 +7,7 @@
  */
 import * as v from "valibot";
 import { ProtocolError } from "./error.ts";
-import { integer, parse, text } from "./schema.ts";
+import { integer, parse } from "./schema.ts";
 
 /** What a process speaks, as it tells others. */
 export interface VersionRange {
@@ -21,6 +21,8 @@ export const PROTOCOL_MIN = 1;
 export const PROTOCOL_MAX = 1;
 export const PROTOCOL_VERSION_MAX = 255;
 export const SOFTWARE_LENGTH_MAX = 64;
+/** It is shown in messages and logs. */
+export const SOFTWARE = /^[ -~]*$/;
 
 /** The range of this build. */
 export function ownVersions(software: string): VersionRange {
@@ -31,7 +33,7 @@ const VERSION_RANGE = v.pipe(
   v.object({
     min: integer(1, PROTOCOL_VERSION_MAX),
     max: integer(1, PROTOCOL_VERSION_MAX),
-    software: text(SOFTWARE_LENGTH_MAX),
+    software: v.pipe(v.string(), v.maxLength(SOFTWARE_LENGTH_MAX), v.regex(SOFTWARE, "not printable")),
   }),
   v.check(({ min, max }) => min <= max, "min is above max"),
 );
