@@ -13,19 +13,10 @@ import {
 } from "../../protocol/mod.ts";
 import { Detector } from "./detector.ts";
 import { answerDigest, answerPart, answerWanted, digestOf, updatesAbout } from "./exchange.ts";
+import { Learning } from "./learning.ts";
 import { News } from "./news.ts";
 import { type Member, Table } from "./table.ts";
-import {
-  DEFAULT_TIMINGS,
-  MEMBERS_MAX,
-  type MembershipTimings,
-  NEWS_BYTES,
-  NEWS_BYTES_MAX,
-  SEEDS_MAX,
-  SUSPICION_MS,
-  WAITING_MAX,
-  WAITING_MS,
-} from "./timings.ts";
+import { DEFAULT_TIMINGS, type MembershipTimings, NEWS_BYTES, NEWS_BYTES_MAX, SEEDS_MAX } from "./timings.ts";
 import type { MembershipAction, MembershipOptions, MemberView, SelfFacts } from "./types.ts";
 
 /** News waiting above which messages may grow from `NEWS_BYTES` to `NEWS_BYTES_MAX`. */
@@ -41,12 +32,6 @@ const SEED_EVERY_MS_MAX = 10_000;
 const DEAD_SHARE = 0.25;
 const FAREWELLS = 8;
 
-interface Waiting {
-  readonly from: PeerId;
-  readonly signed: SignedRecord;
-  readonly untilMs: number;
-}
-
 /**
  * Who is in the cluster and how they are, as one node sees it. Give it every input with the time, then do what `take`
  * says; call `tick` no later than `dueMs()`. Time is monotonic and never goes back.
@@ -57,12 +42,9 @@ export class Membership {
   readonly #self: PeerId;
   readonly #table: Table;
   readonly #detector: Detector;
+  readonly #learning: Learning;
   readonly #news = new News();
   readonly #seeds = new Set<PeerId>();
-  /** Records of peers that are not admitted yet, as far as this node knows. */
-  readonly #waiting = new Map<PeerId, Waiting>();
-  /** When published suspicions lapse. */
-  readonly #suspicions = new Map<Member, number>();
   #actions: MembershipAction[] = [];
   #facts: SelfFacts;
   #state: MemberRecord["state"] = "alive";
@@ -97,7 +79,22 @@ export class Membership {
       admittedCount: () => options.admittedCount?.() ?? 0,
       random: () => options.random(),
       send: (to, message) => this.#send(to, message),
-      publish: (verdict) => this.#publish(verdict),
+      publish: (verdict) => this.#learning.publish(verdict, this.#nowMs),
+    });
+    this.#learning = new Learning({
+      self: this.#self,
+      table: this.#table,
+      timings: this.#timings,
+      allow: (peer) => options.allow(peer),
+      verify: (signed) => options.verify(signed.bytes, signed.signature, signed.record.peer),
+      send: (to, message) => this.#send(to, message),
+      spread: (signed, verdict) => this.#spread(signed, verdict),
+      accepted: (member) => this.#accepted(member),
+      refused: (from, peer) => this.#actions.push({ kind: "refused", from, peer }),
+      surpass: (incarnation) => {
+        this.#incarnation = Math.max(this.#incarnation, incarnation);
+        this.#enter(this.#state);
+      },
     });
     this.#heartbeatMs = options.nowMs;
     this.#gossipMs = options.nowMs;
@@ -214,14 +211,14 @@ export class Membership {
       case "heartbeat":
         return this.#heartbeat(from, message);
       case "news":
-        this.#learn(from, message.updates, true);
+        this.#learn(from, message.updates);
         return;
       case "probe":
-        this.#learn(from, message.updates, true);
+        this.#learn(from, message.updates);
         if (message.target === this.#self) this.#acknowledge(from, message.probe);
         return;
       case "probe-ack":
-        this.#learn(from, message.updates, true);
+        this.#learn(from, message.updates);
         return this.#compare(from, message.incarnation);
       case "probe-request":
         return this.#detector.asked(from, message, this.#nowMs);
@@ -239,7 +236,7 @@ export class Membership {
   }
 
   #heartbeat(from: PeerId, message: Heartbeat): void {
-    this.#learn(from, message.updates, true);
+    this.#learn(from, message.updates);
     const member = this.#table.get(from);
     if (member !== undefined) member.load = message.load;
     this.#detector.beat(from, message.sequence, this.#nowMs);
@@ -251,7 +248,7 @@ export class Membership {
     const member = this.#table.get(from);
     const known = member?.signed.record.incarnation ?? -1;
     if (incarnation > known) {
-      if (this.#options.allow(from)) this.#want(from, [from]);
+      if (this.#options.allow(from)) this.#learning.want(from, [from]);
     } else if (member !== undefined && (incarnation < known || member.verdict !== null)) {
       this.#send(from, { kind: "news", updates: updatesAbout([member], 0) });
     }
@@ -262,94 +259,13 @@ export class Membership {
     this.#send(to, { kind: "probe-ack", probe, incarnation: this.#incarnation, updates });
   }
 
-  /** Takes over what is new; gives how many records were. What comes by gossip is passed on. */
-  #learn(from: PeerId, updates: GossipUpdates, isNews: boolean): number {
-    if (updates === NO_UPDATES) return 0;
-    let count = 0;
-    const verdicts = new Map(updates.verdicts.map((verdict) => [verdict.peer, verdict]));
-    for (const signed of updates.records) {
-      const verdict = verdicts.get(signed.record.peer);
-      const isAbout = verdict?.incarnation === signed.record.incarnation && signed.record.state !== "left";
-      if (this.#learnRecord(from, signed, isAbout ? verdict : null, isNews)) count++;
-    }
-    const unknown: PeerId[] = [];
-    for (const verdict of updates.verdicts) this.#learnVerdict(verdict, isNews, unknown);
-    if (unknown.length > 0 && isNews) this.#want(from, unknown);
-    return count;
+  #learn(from: PeerId, updates: GossipUpdates): void {
+    this.#learning.learn(updates, { from, isNews: true, nowMs: this.#nowMs });
   }
 
-  #learnRecord(from: PeerId, signed: SignedRecord, verdict: Verdict | null, isNews: boolean): boolean {
-    const { peer, incarnation } = signed.record;
-    if (peer === this.#self) {
-      this.#hearOfSelf(signed);
-      return false;
-    }
-    const known = this.#table.get(peer);
-    if (known !== undefined && incarnation <= known.signed.record.incarnation) {
-      const isBehind = from === peer && incarnation < known.signed.record.incarnation;
-      if (isBehind) this.#send(from, { kind: "news", updates: updatesAbout([known], 0) });
-      return false;
-    }
-    if (known === undefined && this.#table.size >= MEMBERS_MAX) return false;
-    if (!this.#options.allow(peer)) {
-      this.#wait(from, signed);
-      return false;
-    }
-    return this.#accept(from, signed, { verdict, isNews });
-  }
-
-  #accept(
-    from: PeerId,
-    signed: SignedRecord,
-    { verdict, isNews }: { readonly verdict: Verdict | null; readonly isNews: boolean },
-  ): boolean {
-    const { peer } = signed.record;
-    if (!this.#options.verify(signed.bytes, signed.signature, peer)) {
-      this.#actions.push({ kind: "refused", from, peer });
-      return false;
-    }
-    const member = this.#table.put(signed, verdict);
-    if (member === null) return false;
-    if (from === peer) member.heardMs = this.#nowMs;
-    if (verdict?.state === "suspect") this.#suspicions.set(member, this.#nowMs + SUSPICION_MS);
+  #accepted(member: Member): void {
     this.#detector.renewed(member, this.#nowMs);
-    this.#news.drop(peer);
-    if (isNews) this.#spread(signed, verdict);
-    return true;
-  }
-
-  /** Somebody holds a record of this very node that is not its present one: go beyond it. */
-  #hearOfSelf(signed: SignedRecord): void {
-    if (signed.record.incarnation < this.#incarnation) return;
-    const own = this.#table.get(this.#self) as Member;
-    const isSame = signed.record.incarnation === this.#incarnation && areEqual(signed.bytes, own.signed.bytes);
-    if (isSame || !this.#options.verify(signed.bytes, signed.signature, this.#self)) return;
-    this.#incarnation = signed.record.incarnation;
-    this.#enter(this.#state);
-  }
-
-  /** Collects in `unknown` whose record must be had first. */
-  #learnVerdict(verdict: Verdict, isNews: boolean, unknown: PeerId[]): void {
-    if (verdict.peer === this.#self) {
-      if (verdict.incarnation === this.#incarnation) this.#enter(this.#state);
-      return;
-    }
-    const member = this.#table.get(verdict.peer);
-    const known = member?.signed.record.incarnation ?? -1;
-    if (verdict.incarnation > known && this.#options.allow(verdict.peer)) unknown.push(verdict.peer);
-    if (member === undefined || !this.#table.judge(verdict)) return;
-    if (verdict.state === "suspect") this.#suspicions.set(member, this.#nowMs + SUSPICION_MS);
-    if (isNews) this.#spread(null, verdict);
-    const isHeard = member.heardMs !== null && this.#nowMs - member.heardMs < this.#timings.heartbeatMs * 2;
-    if (isHeard) this.#send(member.peer, { kind: "news", updates: { records: [], verdicts: [verdict] } });
-  }
-
-  #publish(verdict: Verdict): void {
-    const member = this.#table.get(verdict.peer);
-    if (member === undefined || !this.#table.judge(verdict)) return;
-    if (verdict.state === "suspect") this.#suspicions.set(member, this.#nowMs + SUSPICION_MS);
-    this.#spread(null, verdict);
-    this.#send(verdict.peer, { kind: "news", updates: { records: [], verdicts: [verdict] } });
+    this.#news.drop(member.peer);
   }
 
   #part(from: PeerId, message: DigestPart): void {
@@ -360,25 +276,14 @@ export class Membership {
   #reply(from: PeerId, message: DigestReply): void {
     if (message.wanted.length > 0) this.#answer(from, answerWanted(this.#table, message.wanted));
     const { records } = message.updates;
-    const count = this.#learn(from, message.updates, records.length <= EXCHANGE_NEWS_MAX);
+    const isNews = records.length <= EXCHANGE_NEWS_MAX;
+    const count = this.#learning.learn(message.updates, { from, isNews, nowMs: this.#nowMs });
     if (count > EXCHANGE_NEWS_MAX) this.#answer(from, digestOf(this.#table));
     else if (count > 0) this.#pushPullMs = Math.min(this.#pushPullMs, this.#nowMs + this.#timings.pushPullMs / 8);
   }
 
   #answer(to: PeerId, message: DigestPart | DigestReply | Digest | null): void {
     if (message !== null) this.#send(to, message);
-  }
-
-  #want(from: PeerId, wanted: readonly PeerId[]): void {
-    this.#send(from, { kind: "digest-reply", updates: NO_UPDATES, wanted });
-  }
-
-  #wait(from: PeerId, signed: SignedRecord): void {
-    const { peer, incarnation } = signed.record;
-    const waiting = this.#waiting.get(peer);
-    if (waiting !== undefined && waiting.signed.record.incarnation >= incarnation) return;
-    if (waiting === undefined && this.#waiting.size >= WAITING_MAX) return;
-    this.#waiting.set(peer, { from, signed, untilMs: this.#nowMs + WAITING_MS });
   }
 
   /** Each input begins here: time goes on, and a leap says that this process was stopped. */
@@ -403,7 +308,7 @@ export class Membership {
       };
       this.#send(peer, { kind: "heartbeat", sequence, incarnation, load, updates });
     }
-    this.#admitWaiting(nowMs);
+    this.#learning.retry(nowMs);
   }
 
   #gossip(nowMs: number): void {
@@ -456,14 +361,6 @@ export class Membership {
     this.#seedEveryMs = Math.min(SEED_EVERY_MS_MAX, this.#seedEveryMs * 1.5);
   }
 
-  #admitWaiting(nowMs: number): void {
-    for (const [peer, { from, signed, untilMs }] of this.#waiting) {
-      if (this.#options.allow(peer)) this.#accept(from, signed, { verdict: null, isNews: true });
-      else if (nowMs < untilMs) continue;
-      this.#waiting.delete(peer);
-    }
-  }
-
   /** Once a second, over all members: whose admission ended, whose suspicion lapsed. */
   #sweep(nowMs: number): void {
     this.#sweepMs = nowMs + SWEEP_MS;
@@ -475,11 +372,7 @@ export class Membership {
       this.#news.drop(member.peer);
       if (isOver) this.#table.forget(member);
     }
-    for (const [member, untilMs] of this.#suspicions) {
-      if (member.verdict?.state === "suspect" && nowMs < untilMs) continue;
-      this.#suspicions.delete(member);
-      this.#table.acquit(member);
-    }
+    this.#learning.lapse(nowMs);
   }
 
   /** The own state in a record of the next incarnation, told to others. */
@@ -516,8 +409,4 @@ export class Membership {
   #changed(member: Member, before: MemberView | null): void {
     this.#actions.push({ kind: "changed", member: this.#table.view(member), before });
   }
-}
-
-function areEqual(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
