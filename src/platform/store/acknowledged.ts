@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 
@@ -24,12 +24,17 @@ export class Acknowledged {
   readonly #record = new DataView(new ArrayBuffer(RECORD_BYTES));
 
   constructor(path: string) {
-    const isNew = !existsSync(path);
-    this.#file = openSync(path, isNew ? "wx+" : "r+", 0o600);
-    if (!isNew) return;
+    if (existsSync(path)) {
+      this.#file = openSync(path, "r+");
+      return;
+    }
+    // Under its name only once it is whole: a start that breaks off here is no damage.
+    const temporary = `${path}.tmp`;
+    this.#file = openSync(temporary, "w+", 0o600);
     writeSync(this.#file, new Uint8Array(2 * SLOT_BYTES), 0, 2 * SLOT_BYTES, 0);
     this.write(0);
     this.sync();
+    renameSync(temporary, path);
     syncDirectory(dirname(path));
   }
 

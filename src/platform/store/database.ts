@@ -100,11 +100,11 @@ export class Database {
    */
   closeUntouched(): void {
     const away = this.#path + CANCELLED_SUFFIX;
-    if (existsSync(this.#path)) renameSync(this.#path, away);
+    const isAway = tryRename(this.#path, away);
     try {
       this.close();
     } finally {
-      if (existsSync(away)) renameSync(away, this.#path);
+      if (isAway) renameSync(away, this.#path);
     }
   }
 
@@ -122,6 +122,16 @@ export class Database {
     const statement = this.#sqlite.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
+  }
+}
+
+/** Some systems do not rename what is open: closing then does what it does. */
+function tryRename(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch {
+    return false;
   }
 }
 

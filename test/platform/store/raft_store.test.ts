@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -47,6 +47,31 @@ test("a file that is no store is refused, and left as it is", () => {
   writeFileSync(path, "these are my notes\n".repeat(300));
   expect(refusal(() => openRaftStore(path))).toMatchObject({ code: "damaged" });
   expect(readdirSync(join(path, ".."))).toEqual(["raft.db"]);
+});
+
+test("a start that broke off before the first change is taken up again", () => {
+  for (const left of ["raft.db", "raft.db.ack.tmp"]) {
+    const path = home();
+    openRaftStore(path).close();
+    rmSync(`${path}.ack`);
+    if (left !== "raft.db") rmSync(path);
+    writeFileSync(`${path}.ack.tmp`, "SAGE");
+    openRaftStore(path).close();
+    const store = openRaftStore(path);
+    store.save({ entries: [entry(1)] });
+    store.close();
+  }
+});
+
+test("a refusal that was itself killed half-way leaves a database that is found again", () => {
+  const path = home();
+  const store = openRaftStore(path);
+  store.save({ entries: [entry(1)] });
+  store.close();
+  renameSync(path, `${path}.refused`);
+  const again = openRaftStore(path);
+  expect(again.load().lastIndex).toBe(1);
+  again.close();
 });
 
 test("a directory that cannot be written is named", () => {
