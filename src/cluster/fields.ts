@@ -45,11 +45,13 @@ export const address = v.pipe(
 export const name = v.pipe(v.string(), v.maxLength(NAME_CHARS_MAX), v.regex(/^[A-Za-z0-9][A-Za-z0-9 ._@-]*$/));
 export const keyId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 export const tokenId = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
-export const key32 = v.pipe(v.instance(Uint8Array), v.length(32));
+/** `v.instance` would ask for bytes with a buffer of their own. */
+export const bytes = v.custom<Uint8Array>((value) => value instanceof Uint8Array, "no bytes");
+export const key32 = v.pipe(bytes, v.length(32));
 export const reason = v.pipe(v.string(), v.maxLength(REASON_CHARS_MAX));
 export const version = v.pipe(v.string(), v.maxLength(VERSION_CHARS_MAX), v.regex(/^[!-~]+$/));
 
-export const bytesTo = (max: number) => v.pipe(v.instance(Uint8Array), v.maxLength(max));
+export const bytesTo = (max: number) => v.pipe(bytes, v.maxLength(max));
 
 /** What a node says of itself when it joins, and later when that changed. */
 export const memberInfo = v.object({

@@ -9,9 +9,9 @@ import * as v from "valibot";
 import type { Address, ClusterId, Keys, PeerId } from "../../kernel/mod.ts";
 import { canonical, decodeAs, encodeValue } from "../codec.ts";
 import { durationText } from "../duration.ts";
-import { ADDRESSES_MAX, address, clusterId, key32, keyId, type MemberInfo, peerId } from "../fields.ts";
+import { ADDRESSES_MAX, address, bytesTo, clusterId, key32, keyId, type MemberInfo, peerId } from "../fields.ts";
 import { type ClusterState, type Command, type Outcome, type RefusalCode, tokenProblem } from "../state/mod.ts";
-import { type Certificate, decodeCertificate, issueCertificate } from "./certificate.ts";
+import { CERTIFICATE_BYTES_MAX, type Certificate, decodeCertificate, issueCertificate } from "./certificate.ts";
 import type { PublicClusterKey } from "./cluster_key.ts";
 import { AdmissionError, type AdmissionErrorCode } from "./error.ts";
 import type { CertificateFacts } from "./facts.ts";
@@ -117,7 +117,7 @@ export const GRANT_BYTES_MAX = 1 << 20;
 const grantShape = v.object({
   cluster: clusterId,
   clusterName: v.string(),
-  certificate: v.instance(Uint8Array),
+  certificate: bytesTo(CERTIFICATE_BYTES_MAX),
   keys: v.array(v.object({ keyId, publicKey: key32 })),
   members: v.pipe(
     v.array(v.object({ peer: peerId, addresses: v.pipe(v.array(address), v.maxLength(ADDRESSES_MAX)) })),

@@ -104,7 +104,7 @@ const COMMANDS = {
     hash: f.blobHash,
     blobBytes: v.pipe(f.positive, v.maxValue(limits.BLOB_BYTES_MAX)),
     offset: f.count,
-    bytes: v.pipe(v.instance(Uint8Array), v.minLength(1), v.maxLength(limits.CHUNK_BYTES_MAX)),
+    bytes: v.pipe(f.bytes, v.minLength(1), v.maxLength(limits.CHUNK_BYTES_MAX)),
   }),
   /** All parts are there. The proposer has compared the whole with its hash. */
   "blob.commit": v.object({ kind: v.literal("blob.commit"), hash: f.blobHash }),

@@ -63,7 +63,7 @@ export const jobRecord = v.object({
   state: jobState,
   attempt: f.positive,
   blobs: v.array(f.blobHash),
-  options: v.instance(Uint8Array),
+  options: f.bytes,
   createdBy: v.string(),
   createdAtMs: f.count,
   /** Log index of the last move. */

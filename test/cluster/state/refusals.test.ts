@@ -71,7 +71,7 @@ const revoke = (name: string, serial: number | null): Command => ({
 });
 
 /** What is refused: the sentence, what was done before, the command, the code. */
-type Row = readonly [string, readonly Command[], Command, string, (Role | number)?];
+type Row = readonly [string, readonly Command[], Command, string, number?];
 const second = createClusterKey(keys);
 const rows: readonly Row[] = [
   ["a second cluster", [], createCluster, "cluster-exists"],
@@ -175,10 +175,10 @@ const rows: readonly Row[] = [
 ];
 
 describe("refused, with the state unchanged but for session and audit", () => {
-  test.each(rows)("%s", (_, before, command, code, laterMs = 0) => {
+  test.each(rows.map((row) => ({ name: row[0], row })))("$name", ({ row: [, before, command, code, laterMs = 0] }) => {
     const replica = started();
     for (const earlier of before) expect(replica.try(earlier)).toBe("ok");
-    if (typeof laterMs === "number") replica.nowMs += laterMs;
+    replica.nowMs += laterMs;
     const result = replica.propose(command);
     expect(result.outcome).toMatchObject({ ok: false, code });
     expect(result.effects).toEqual([]);
