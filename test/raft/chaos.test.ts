@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { PeerId } from "../../src/kernel/mod.ts";
+import { type Ballot, type RaftRules, RULES } from "../../src/raft/mod.ts";
 import { Chaos } from "./chaos.ts";
 
 const SEED_COUNT = Number(process.env["SEEDS"] ?? 100);
@@ -22,3 +24,39 @@ test(`what was acknowledged is never lost, under loss, reorder, doubling, crashe
   expect(sum.leaders / SEED_COUNT).toBeGreaterThan(2);
   expect(sum.snapshots).toBeGreaterThan(0);
 }, 60_000);
+
+/** Wrong judgements that the schedules must notice, or they would notice nothing. */
+const WRONG: Readonly<Record<string, Partial<RaftRules>>> = {
+  "a ballot that arrives twice counts twice": {
+    tally: (voters, ballots) =>
+      RULES.tally(voters, ballots) === "won" || isMajority(voters, ballots) ? "won" : "open",
+  },
+  "a voter votes for everybody": { mayVoteFor: () => true },
+  "a candidate may lack entries": { isLogCurrent: () => true },
+  "half of the voters are a majority": {
+    majorityValue: (values) =>
+      [...values].sort((one, two) => two - one)[Math.max(0, Math.ceil(values.length / 2) - 1)] ?? 0,
+  },
+  "leases last too long": { leaseEndMs: (sentMs, electionTimeoutMs) => sentMs + 3 * electionTimeoutMs },
+  "a leader does not yield to a newer term": { yields: (own, term) => own.role !== "leader" && term > own.term },
+};
+
+function isMajority(voters: readonly PeerId[], ballots: readonly Ballot[]): boolean {
+  return 2 * ballots.filter(({ isGranted }) => isGranted).length > voters.length;
+}
+
+for (const [name, wrong] of Object.entries(WRONG)) {
+  test(`the schedules notice when ${name}`, () => {
+    const isNoticed = (seed: number): boolean => {
+      try {
+        new Chaos(seed, { ...RULES, ...wrong }).run(STEPS);
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    let seed = 1;
+    while (seed <= 300 && !isNoticed(seed)) seed++;
+    expect(seed).toBeLessThanOrEqual(300);
+  }, 60_000);
+}
