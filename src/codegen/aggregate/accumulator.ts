@@ -1,4 +1,5 @@
-import type { Expr, Local } from "../../wasm/mod.ts";
+import { type Expr, i64, type Local } from "../../wasm/mod.ts";
+import { Header } from "../context.ts";
 import type { RowScope } from "../scope.ts";
 import type { Value } from "../value.ts";
 
@@ -8,6 +9,17 @@ export interface EntryCode {
   readonly entry: Expr<"i32">;
   /** Address of the state block that the entry belongs to. */
   readonly state: Local<"i32">;
+  /** The row's position in the input, where it is not the current row of a batch. */
+  readonly position?: Local<"i64">;
+}
+
+/** Position of the row in the input. */
+export function rowPosition(code: EntryCode): Local<"i64"> {
+  if (code.position !== undefined) return code.position;
+  const { scope } = code;
+  const at = scope.f.local("i64", "position");
+  scope.f.set(at, i64.add(i64.load(scope.ctx, Header.rowBase), i64.extend_i32_u(scope.row)));
+  return at;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { invariant } from "../../kernel/mod.ts";
-import { i32 } from "../../wasm/mod.ts";
+import { i32, type Local } from "../../wasm/mod.ts";
 import type { RowScope } from "../scope.ts";
 import type { TerminalCode } from "../steps.ts";
 import { GroupCode } from "./group_code.ts";
@@ -7,6 +7,7 @@ import { keyParts } from "./key_field.ts";
 import { aggregateLayout } from "./layout.ts";
 import { memoPlace } from "./memo.ts";
 import { StateWord } from "./memory_layout.ts";
+import { appendRow } from "./partition_code.ts";
 import type { AggregateTerminal } from "./terminal.ts";
 import { vectorLoop } from "./vector/vector_loop.ts";
 
@@ -14,12 +15,12 @@ import { vectorLoop } from "./vector/vector_loop.ts";
 export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
   const layout = aggregateLayout(terminal);
   let groups: GroupCode | null = null;
+  let rowCount: Local<"i32"> | null = null;
   return {
     prologue(scope) {
       groups = new GroupCode(scope, layout);
-      const { f } = scope;
-      const rows = i32.add(i32.load(groups.state, StateWord.rows), i32.sub(f.params.end, f.params.start));
-      f.emit(i32.store(groups.state, rows, StateWord.rows));
+      rowCount = scope.f.local("i32", "rowCount");
+      scope.f.set(rowCount, i32.load(groups.state, StateWord.rows));
     },
     blocks(scope, input) {
       if (groups?.table === null) vectorLoop(scope.within(terminal.operator), groups, input);
@@ -27,12 +28,31 @@ export function aggregateCode(terminal: AggregateTerminal): TerminalCode {
     row(outer) {
       const scope = outer.within(terminal.operator);
       invariant(groups !== null, "rows without prologue");
-      findGroup(scope, terminal, groups);
-      for (const { argument, accumulator } of layout.accumulators) {
-        accumulator.update(groups.code(scope), argument === null ? null : scope.evaluate(argument));
+      const into = groups;
+      if (rowCount !== null) scope.f.set(rowCount, i32.add(rowCount, 1));
+      const { rows } = layout;
+      if (rows === null) groupRow(scope, terminal, into);
+      else {
+        const partitions = scope.f.local("i32", "partitions");
+        scope.f.set(partitions, i32.load(into.state, StateWord.partitions));
+        scope.if(
+          partitions,
+          () => appendRow(into.code(scope), { layout: rows, partitions, ...keysOf(scope, terminal, into) }),
+          () => groupRow(scope, terminal, into),
+        );
       }
     },
+    epilogue({ f }) {
+      if (groups !== null && rowCount !== null) f.emit(i32.store(groups.state, rowCount, StateWord.rows));
+    },
   };
+}
+
+function groupRow(scope: RowScope, terminal: AggregateTerminal, groups: GroupCode): void {
+  findGroup(scope, terminal, groups);
+  for (const { argument, accumulator } of groups.layout.accumulators) {
+    accumulator.update(groups.code(scope), argument === null ? null : scope.evaluate(argument));
+  }
 }
 
 function findGroup(scope: RowScope, terminal: AggregateTerminal, groups: GroupCode): void {
@@ -52,6 +72,11 @@ function findGroup(scope: RowScope, terminal: AggregateTerminal, groups: GroupCo
 }
 
 function findByHash(scope: RowScope, terminal: AggregateTerminal, groups: GroupCode): void {
+  groups.find(scope, keysOf(scope, terminal, groups));
+}
+
+function keysOf(scope: RowScope, terminal: AggregateTerminal, groups: GroupCode) {
+  invariant(groups.table !== null, "keys without a table");
   const keys = terminal.keys.map(({ expression }) => keyParts(scope, scope.evaluate(expression)));
-  if (groups.table !== null) groups.findOrAppend(scope, { keys, hash: groups.table.hash(keys) });
+  return { keys, hash: groups.table.hash(keys) };
 }

@@ -34,23 +34,7 @@ export class GroupCode {
     this.table?.findOrInsert(this.#entry, key, () => this.#init(scope));
   }
 
-  /** As `find`, for rows: while the state has partitions, the row gets an entry of its own there. */
-  findOrAppend(scope: RowScope, key: WantedEntry): void {
-    const { tagOffset } = this.#groups;
-    if (tagOffset === null) {
-      this.find(scope, key);
-      return;
-    }
-    const partitions = scope.f.local("i32", "partitions");
-    scope.f.set(partitions, i32.load(this.state, StateWord.partitions));
-    scope.if(
-      partitions,
-      () => this.table?.append(this.#entry, { ...key, partitions, tagOffset }, () => this.#init(scope)),
-      () => this.find(scope, key),
-    );
-  }
-
-  code(scope: RowScope): EntryCode {
+  code(scope: RowScope): EntryCode & { readonly entry: Local<"i32"> } {
     return { scope, entry: this.#entry, state: this.state };
   }
 

@@ -166,10 +166,10 @@ function bitsEqual(entry: Expr<"i32">, field: KeyField, key: KeyParts): Expr<"i3
   }
 }
 
-/** Emits the stores of `key` into a new entry; long strings are copied to the heap. */
+/** Emits the stores of `key` into a new entry; long strings are copied to the heap, or shared with where they are. */
 export function storeKey(
   scope: RowScope,
-  at: { readonly entry: Expr<"i32">; readonly field: KeyField; readonly state: Expr<"i32"> },
+  at: { readonly entry: Expr<"i32">; readonly field: KeyField; readonly state: Expr<"i32">; readonly shares?: boolean },
   key: KeyParts,
 ): void {
   const { f } = scope;
@@ -191,8 +191,8 @@ export function storeKey(
       f.emit(i64.store(entry, key.prefix, offset));
       f.emit(i32.store(entry, key.bytes, offset + 8));
       scope.if(i32.gt_u(key.bytes, INLINE_BYTES), () => {
-        const copy = heapAllocate(scope, at.state, key.bytes);
-        f.emit(copyBytes.call(copy, key.address, key.bytes));
+        const copy = at.shares === true ? key.address : heapAllocate(scope, at.state, key.bytes);
+        if (at.shares !== true) f.emit(copyBytes.call(copy, key.address, key.bytes));
         f.emit(i32.store(entry, copy, offset + 12));
       });
       return;

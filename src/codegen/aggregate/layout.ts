@@ -15,6 +15,7 @@ import { positionAccumulator } from "./accumulators/position.ts";
 import { sumAccumulator } from "./accumulators/sum.ts";
 import { valuesAccumulator } from "./accumulators/values.ts";
 import { type KeyField, keyField } from "./key_field.ts";
+import { STAGE_BYTES } from "./memory_layout.ts";
 import { Packing } from "./packing.ts";
 import {
   averageResult,
@@ -25,6 +26,7 @@ import {
   spreadResult,
   sumResult,
 } from "./results.ts";
+import { type RowLayout, rowLayout } from "./row_layout.ts";
 import type { TableShape } from "./table.ts";
 import type { AggregateTerminal } from "./terminal.ts";
 
@@ -41,6 +43,8 @@ export interface AggregateLayout {
   /** Groups, then one a set of distinct values. */
   readonly tables: readonly TableShape[];
   readonly entryBytes: number;
+  /** How rows are written to partitions; null where they always go to the table. */
+  readonly rows: RowLayout | null;
 }
 
 /** Larger entries are not kept in the slots: a table is half empty. */
@@ -58,12 +62,14 @@ export function aggregateLayout(terminal: AggregateTerminal): AggregateLayout {
   const inline = keys.length > 0 && plan.distinctTables.length === 0 && packing.bytes <= INLINE_ENTRY_BYTES_MAX;
   const tagOffset = inline ? packing.take(4) : null;
   const groups: TableShape = { index: 0, keys, entryBytes: packing.bytes, tagOffset };
+  const rows = inline ? rowLayout(terminal) : null;
   return {
     keys,
     accumulators: plan.placed,
     results,
     tables: [groups, ...plan.distinctTables],
     entryBytes: packing.bytes,
+    rows: rows !== null && rows.bytes <= STAGE_BYTES ? rows : null,
   };
 }
 

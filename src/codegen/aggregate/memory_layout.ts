@@ -14,7 +14,7 @@ export const StateWord = {
   memo: 12,
   /** Domain sizes of up to `MEMO_KEYS_MAX` keys. */
   memoSizes: 16,
-  /** Rows that reached the pipeline's begin so far, wrapping. */
+  /** Rows so far, wrapping, without those of a morsel that is under way. */
   rows: 48,
   /** Cursors of the partitions that rows go to instead of the table; 0 while they go to the table. */
   partitions: 52,
@@ -45,25 +45,34 @@ export const TableWord = {
 } as const;
 
 /** Partitions are equal parts of the hash space, by its top bits. */
-export const PARTITION_BITS = 6;
+export const PARTITION_BITS = 7;
 
-/** Where a partition's next entry goes. */
+/** Of a partition's stage, which holds as many whole rows as fit. */
+export const STAGE_BYTES = 256;
+
+/**
+ * Where a partition's next row goes: into its stage, which is copied to its chunk when full. Stages lie together, so
+ * that writing to many partitions in turn does not meet a page and a cache line that were left long ago each time.
+ */
 export const PartitionCursor = {
   next: 0,
-  /** When `next` is here the chunk is full. */
-  end: 4,
+  stage: 4,
+  stageEnd: 8,
+  /** Where the next full stage goes; at `chunkEnd` the chunk is full. */
+  chunkNext: 12,
+  chunkEnd: 16,
   /** The newest chunk, 0 for none. */
-  chunk: 8,
-  bytes: 16,
+  chunk: 20,
+  bytes: 32,
 } as const;
 
-/** A chunk of a partition: header, then entries one after the other, one a row, so that a key is in many of them. */
+/** A chunk of a partition: header, then rows one after the other. */
 export const PartitionChunk = {
   /** The chunk before, full; 0 for none. */
   previous: 0,
-  /** End of its entries once it is full. */
+  /** End of its rows once it is full. */
   end: 4,
-  entries: 16,
+  rows: 16,
 } as const;
 
 export const MEMO_KEYS_MAX = 8;
@@ -87,7 +96,7 @@ export const growTable = hostFunction("env", "aggregateGrow", { params: ["i32"],
 export const tableGrown = hostFunction("env", "aggregateGrown", { params: ["i32"], results: [] });
 /** A new chunk of zeroed entries for a table: sets `chunkNext` and `chunkEnd`. */
 export const newChunk = hostFunction("env", "aggregateChunk", { params: ["i32"], results: [] });
-/** A new chunk for the partition with this cursor. */
+/** A new chunk of rows for the partition with this cursor. */
 export const newPartitionChunk = hostFunction("env", "aggregatePartition", { params: ["i32"], results: [] });
 /** A new heap chunk with room for so many bytes. */
 export const newHeap = hostFunction("env", "aggregateHeap", { params: ["i32"], results: [] });

@@ -1,7 +1,6 @@
 /**
  * Adds the groups of another worker's state to one's own. A merge task takes one part of the hash space: the part of
- * the other's slots where it begins, up to the first empty slot behind where it ends. Of rows that went to partitions
- * it takes those of its part, chunk by chunk.
+ * the other's slots where it begins, up to the first empty slot behind where it ends.
  */
 import { i32, i64 } from "../../wasm/mod.ts";
 import type { GeneratedPipeline } from "../pipeline.ts";
@@ -16,8 +15,6 @@ import type { AggregateTerminal } from "./terminal.ts";
 export const mergeWord = {
   /** State block of the other worker. */
   source: "merge.source",
-  /** First entry of a chunk of a partition; then slots are its entries, and there is no source. 0 for none. */
-  entries: "merge.entries",
   /** A group belongs to this part when hash & partMask = part. */
   partMask: "merge.partMask",
   part: "merge.part",
@@ -48,18 +45,8 @@ export function generateMerge(terminal: AggregateTerminal): GeneratedPipeline {
   const slot = f.local("i64", "sourceSlot");
   const { tagOffset, entryBytes } = layout.tables[0] as TableShape;
   const hash = f.local("i32", "sourceHash");
-  const entries = word(mergeWord.entries);
-  f.if(
-    entries,
-    () => {
-      f.set(slots, entries);
-      f.set(mask, -1);
-    },
-    () => {
-      f.set(slots, stateLoad(source, tableOffset(0) + TableWord.slots));
-      f.set(mask, stateLoad(source, tableOffset(0) + TableWord.mask));
-    },
-  );
+  f.set(slots, stateLoad(source, tableOffset(0) + TableWord.slots));
+  f.set(mask, stateLoad(source, tableOffset(0) + TableWord.mask));
   f.set(row, f.params.start);
   const { table } = groups;
   f.block((done) => {
@@ -71,10 +58,8 @@ export function generateMerge(terminal: AggregateTerminal): GeneratedPipeline {
         f.set(from, i32.add(slots, i32.mul(index, entryBytes)));
         f.set(slot, i64.shl(i64.load32_u(from, tagOffset), 32n));
       }
-      // The only part has no neighbours, and entries of partitions are those of a part: all lie before the end.
-      f.if(i32.ge_u(row, f.params.end), () =>
-        f.brIf(done, i32.or(i32.or(i64.eqz(slot), i32.eqz(partMask)), i32.ne(entries, 0))),
-      );
+      // The only part has no neighbours: all its slots lie before its end.
+      f.brIf(done, i32.and(i32.ge_u(row, f.params.end), i32.or(i64.eqz(slot), i32.eqz(partMask))));
       f.set(row, i32.add(row, 1));
       f.brIf(next, i64.eqz(slot));
       f.set(hash, i32.wrap_i64(i64.shr_u(slot, 32n)));
@@ -84,7 +69,7 @@ export function generateMerge(terminal: AggregateTerminal): GeneratedPipeline {
       f.set(hash, i32.shl(hash, partBits));
       const keys = table.keysOf(from);
       f.block((merged) => {
-        table.findOrInsert(groups.entry, { keys, hash, storesKeys: false }, () => {
+        table.findOrInsert(groups.entry, { keys, hash, storing: "nothing" }, () => {
           groups.adopt(scope, from);
           f.br(merged);
         });

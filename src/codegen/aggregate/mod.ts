@@ -19,6 +19,7 @@ export {
   PARTITION_BITS,
   PartitionChunk,
   PartitionCursor,
+  STAGE_BYTES,
   StateWord,
   stateWord,
   TableWord,
@@ -28,5 +29,6 @@ export { generateMerge, mergeWord } from "./merge_code.ts";
 export { finishModule, openModule } from "./module.ts";
 export { generateOutput, outputChunkWord } from "./output_code.ts";
 export { Packing } from "./packing.ts";
+export { generateRows, rowsWord } from "./rows_code.ts";
 export { newEntry } from "./table.ts";
 export type { AggregateTerminal } from "./terminal.ts";

@@ -2,16 +2,7 @@ import { type Expr, i32, i64, kernel, type Local } from "../../wasm/mod.ts";
 import type { RowScope } from "../scope.ts";
 import { finishHash } from "./hash.ts";
 import { hashKey, type KeyField, type KeyParts, keyEquals, loadKeyParts, storeKey } from "./key_field.ts";
-import {
-  growTable,
-  newChunk,
-  newPartitionChunk,
-  PARTITION_BITS,
-  PartitionCursor,
-  TableWord,
-  tableGrown,
-  tableOffset,
-} from "./memory_layout.ts";
+import { growTable, newChunk, TableWord, tableGrown, tableOffset } from "./memory_layout.ts";
 
 export interface TableShape {
   /** Position among the state's tables; 0 holds the groups. */
@@ -105,8 +96,11 @@ const rehash = kernel("rehash", { params: { table: "i32" }, results: [] }, (f) =
 export interface WantedEntry {
   readonly keys: readonly KeyParts[];
   readonly hash: Local<"i32">;
-  /** False when the caller fills in the keys of a new entry. */
-  readonly storesKeys?: boolean;
+  /**
+   * How a new entry gets its keys, long strings among them: as copies (the default), shared with where they are now, or
+   * not at all, as the caller fills them in.
+   */
+  readonly storing?: "copies" | "shared" | "nothing";
 }
 
 /** Code that finds and makes entries of one hash table. */
@@ -186,29 +180,6 @@ export class TableCode {
     }, "found");
   }
 
-  /** Emits the making of an entry at the end of its partition, whatever entries of its key there are already. */
-  append(
-    entry: Local<"i32">,
-    wanted: WantedEntry & { readonly partitions: Expr<"i32">; readonly tagOffset: number },
-    onNew: (entry: Local<"i32">) => void,
-  ): void {
-    const { f } = this.#scope;
-    const { entryBytes } = this.#shape;
-    const cursor = f.local("i32", "cursor");
-    const partition = i32.shr_u(wanted.hash, 32 - PARTITION_BITS);
-    f.set(cursor, i32.add(wanted.partitions, i32.mul(partition, PartitionCursor.bytes)));
-    f.set(entry, i32.load(cursor, PartitionCursor.next));
-    f.if(i32.ge_u(entry, i32.load(cursor, PartitionCursor.end)), () => {
-      f.emit(newPartitionChunk.call(cursor));
-      f.set(entry, i32.load(cursor, PartitionCursor.next));
-    });
-    f.emit(i32.store(cursor, i32.add(entry, entryBytes), PartitionCursor.next));
-    for (let at = 0; at < entryBytes; at += 8) f.emit(i64.store(entry, 0n, at));
-    f.emit(i32.store(entry, i32.or(wanted.hash, 1), wanted.tagOffset));
-    this.#storeKeys(entry, wanted);
-    this.#scope.branch(() => onNew(entry));
-  }
-
   #findInline(
     entry: Local<"i32">,
     wanted: WantedEntry & { readonly tagOffset: number },
@@ -279,9 +250,10 @@ export class TableCode {
   }
 
   #storeKeys(entry: Local<"i32">, key: WantedEntry): void {
-    if (key.storesKeys === false) return;
+    if (key.storing === "nothing") return;
+    const shares = key.storing === "shared";
     this.#shape.keys.forEach((field, i) =>
-      storeKey(this.#scope, { entry, field, state: this.#state }, key.keys[i] as KeyParts),
+      storeKey(this.#scope, { entry, field, state: this.#state, shares }, key.keys[i] as KeyParts),
     );
   }
 

@@ -4,6 +4,7 @@ import {
   aggregateLayout,
   generateMerge,
   generateOutput,
+  generateRows,
   stateWord,
   structureKey,
 } from "../../codegen/mod.ts";
@@ -22,6 +23,7 @@ export class AggregateState implements TerminalState {
   readonly #memo: Memo;
   /** Made once a worker, as all tasks profit when the engine has optimised them. */
   #merge: CompiledPipeline | null = null;
+  #rows: CompiledPipeline | null = null;
   #output: CompiledPipeline | null = null;
   /** Groups of the part that this worker merged last: parts are alike. */
   lastPartGroups = 0;
@@ -58,6 +60,11 @@ export class AggregateState implements TerminalState {
   mergeCode(): CompiledPipeline {
     this.#merge ??= compiledOnce(`merge ${structureKey(this.#terminal)}`, () => generateMerge(this.#terminal));
     return this.#merge;
+  }
+
+  rowsCode(): CompiledPipeline {
+    this.#rows ??= compiledOnce(`rows ${structureKey(this.#terminal)}`, () => generateRows(this.#terminal));
+    return this.#rows;
   }
 
   outputCode(): CompiledPipeline {

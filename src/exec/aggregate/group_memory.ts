@@ -70,6 +70,7 @@ export class GroupMemory {
   readonly #mayPartition: boolean;
   /** The table up to when partitions began. */
   #setAside: (TableGroups & { readonly slots: Address }) | null = null;
+  readonly #rowBytes: number;
   #partitions: Partitions | null = null;
   /** Heap chunks made since. */
   #partitionsHeapBytes = 0;
@@ -82,7 +83,8 @@ export class GroupMemory {
     layout: AggregateLayout,
     options: { readonly owner: OwnerId; readonly expectedGroups?: number; readonly mayPartition?: boolean },
   ) {
-    this.#mayPartition = options.mayPartition ?? false;
+    this.#mayPartition = options.mayPartition === true && layout.rows !== null;
+    this.#rowBytes = layout.rows?.bytes ?? 0;
     this.#arena = arena;
     this.#owner = options.owner;
     this.#tables = layout.tables.map(({ entryBytes, tagOffset }) => {
@@ -126,7 +128,7 @@ export class GroupMemory {
     const { groupCount } = this;
     if (groupCount > 0) groups.push({ kind: "table", block: this.block, groupCount, chunks: this.chunks() });
     if (this.#setAside !== null) groups.push(this.#setAside);
-    const rows = this.#partitions?.entryCount ?? 0;
+    const rows = this.#partitions?.rowCount ?? 0;
     if (this.#partitions !== null && rows > 0) {
       groups.push({ kind: "partitions", cursors: this.#partitions.cursors, groupCount: rows });
     }
@@ -178,8 +180,8 @@ export class GroupMemory {
   }
 
   #isOutgrown(): boolean {
-    const { inline, entryBytes } = this.#table(0);
-    if (!this.#mayPartition || !inline || this.#setAside !== null) return false;
+    const { entryBytes } = this.#table(0);
+    if (!this.#mayPartition || this.#setAside !== null) return false;
     if ((this.#word(0, "mask") + 1) * entryBytes < OUTGROWN_BYTES) return false;
     return this.#rows() < REDUCTION_MIN * this.#word(0, "count") && this.#partitionsRoom() > 0;
   }
@@ -192,7 +194,7 @@ export class GroupMemory {
   /** Sets the table aside as it is, gives code an empty one, and has it write the rows that follow to partitions. */
   #startPartitions(): void {
     const table = this.#table(0);
-    this.#partitions = new Partitions(this.#arena, { owner: this.#owner, entryBytes: table.entryBytes });
+    this.#partitions = new Partitions(this.#arena, { owner: this.#owner, rowBytes: this.#rowBytes });
     this.#prepareSlots(0, SLOTS_MIN);
     const block = this.#arena.allocate(tableOffset(1), this.#owner);
     this.#arena.u8.copyWithin(block, this.block, this.block + tableOffset(1));

@@ -1,9 +1,10 @@
 /** What workers do after all rows are in. */
-import type { Address, Batch } from "../../arrow/mod.ts";
+import type { Batch } from "../../arrow/mod.ts";
 import {
   type AggregateTerminal,
   aggregateLayout,
   mergeWord,
+  rowsWord,
   stateWord,
   TableWord,
   tableOffset,
@@ -11,7 +12,7 @@ import {
 import { CodeInstance } from "../code_instance.ts";
 import type { WorkerContext } from "../worker_context.ts";
 import { AggregateState } from "./aggregate_state.ts";
-import { GroupMemory, type WorkerGroups } from "./group_memory.ts";
+import { GroupMemory, type PartitionGroups, type TableGroups, type WorkerGroups } from "./group_memory.ts";
 import { type EntryRange, writeGroups } from "./output.ts";
 import { partitionPieces } from "./partitions.ts";
 
@@ -79,18 +80,24 @@ function groupsOfTables(sources: readonly WorkerGroups[]): number {
   );
 }
 
-function runMerge(
-  worker: WorkerContext,
-  merge: {
-    readonly terminal: AggregateTerminal;
-    readonly memory: GroupMemory;
-    readonly sources: readonly WorkerGroups[];
-    readonly partBits: number;
-    readonly task: number;
-    readonly keeper: AggregateState;
-  },
-): void {
-  const { terminal, memory, sources, partBits, task } = merge;
+interface Merge {
+  readonly terminal: AggregateTerminal;
+  readonly memory: GroupMemory;
+  readonly sources: readonly WorkerGroups[];
+  readonly partBits: number;
+  readonly task: number;
+  readonly keeper: AggregateState;
+}
+
+function runMerge(worker: WorkerContext, merge: Merge): void {
+  const tables = merge.sources.filter((source) => source.kind === "table");
+  const partitions = merge.sources.filter((source) => source.kind === "partitions");
+  mergeTables(worker, merge, tables);
+  if (partitions.length > 0) groupPartitions(worker, merge, partitions);
+}
+
+function mergeTables(worker: WorkerContext, merge: Merge, tables: readonly TableGroups[]): void {
+  const { terminal, memory, partBits, task } = merge;
   const compiled = merge.keeper.mergeCode();
   const code = new CodeInstance(worker, compiled, { owner: terminal.operator, imports: memory.imports() });
   try {
@@ -100,38 +107,35 @@ function runMerge(
     code.trySetWord(mergeWord.part, partBits === 0 ? 0 : (task << (32 - partBits)) >>> 0);
     code.trySetWord(mergeWord.partBits, partBits);
     // Without sources the code runs all the same: it makes the one group that exists without rows.
-    if (sources.length === 0) code.run(0, 0);
-    for (const source of sources) {
-      if (source.kind === "table") mergeTable(worker, code, { block: source.block, task, parts: 2 ** partBits });
-      else mergePartition(worker, code, { cursors: source.cursors, terminal, partition: task });
+    if (tables.length === 0) code.run(0, 0);
+    for (const { block } of tables) {
+      code.setWord(mergeWord.source, block);
+      const slotCount = (worker.arena.u32[(block + tableOffset(0) + TableWord.mask) >>> 2] as number) + 1;
+      const parts = 2 ** partBits;
+      const start = Math.floor((task * slotCount) / parts);
+      code.run(start, Math.max(start + 1, Math.floor(((task + 1) * slotCount) / parts)));
     }
   } finally {
     code.dispose();
   }
 }
 
-function mergeTable(
-  worker: WorkerContext,
-  code: CodeInstance,
-  from: { readonly block: Address; readonly task: number; readonly parts: number },
-): void {
-  const { block, task, parts } = from;
-  code.setWord(mergeWord.source, block);
-  code.trySetWord(mergeWord.entries, 0);
-  const slotCount = (worker.arena.u32[(block + tableOffset(0) + TableWord.mask) >>> 2] as number) + 1;
-  const start = Math.floor((task * slotCount) / parts);
-  code.run(start, Math.max(start + 1, Math.floor(((task + 1) * slotCount) / parts)));
-}
-
-function mergePartition(
-  worker: WorkerContext,
-  code: CodeInstance,
-  from: { readonly cursors: Address; readonly terminal: AggregateTerminal; readonly partition: number },
-): void {
-  const { entryBytes } = aggregateLayout(from.terminal);
-  for (const { address, entryCount } of partitionPieces(worker.arena, { ...from, entryBytes })) {
-    code.setWord(mergeWord.entries, address);
-    code.run(0, entryCount);
+/** The part is a partition. */
+function groupPartitions(worker: WorkerContext, merge: Merge, sources: readonly PartitionGroups[]): void {
+  const { terminal, memory, task } = merge;
+  const rowBytes = aggregateLayout(terminal).rows?.bytes ?? 0;
+  const compiled = merge.keeper.rowsCode();
+  const code = new CodeInstance(worker, compiled, { owner: terminal.operator, imports: memory.imports() });
+  try {
+    code.setWord(stateWord, memory.block);
+    for (const { cursors } of sources) {
+      for (const { address, rowCount } of partitionPieces(worker.arena, { cursors, rowBytes, partition: task })) {
+        code.setWord(rowsWord, address);
+        code.run(0, rowCount);
+      }
+    }
+  } finally {
+    code.dispose();
   }
 }
 

@@ -1,7 +1,6 @@
 import type { DataType } from "../../../arrow/mod.ts";
-import { type Expr, i32, i64, type Local } from "../../../wasm/mod.ts";
-import { Header } from "../../context.ts";
-import type { Accumulator, EntryCode } from "../accumulator.ts";
+import { type Expr, i32, i64 } from "../../../wasm/mod.ts";
+import { type Accumulator, type EntryCode, rowPosition } from "../accumulator.ts";
 import type { Packing } from "../packing.ts";
 import { type ValueSlot, valueSlot } from "./value_slot.ts";
 
@@ -54,10 +53,4 @@ export function positionAccumulator(
       });
     },
   };
-}
-
-function rowPosition({ scope }: EntryCode): Local<"i64"> {
-  const at = scope.f.local("i64", "position");
-  scope.f.set(at, i64.add(i64.load(scope.ctx, Header.rowBase), i64.extend_i32_u(scope.row)));
-  return at;
 }
