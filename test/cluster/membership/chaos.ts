@@ -39,7 +39,7 @@ function fault(world: World, one: Node, other: Node): void {
 }
 
 /** With a clock that may have gone back. */
-export function restart(world: World, node: Node): void {
+function restart(world: World, node: Node): void {
   node.isStopped = false;
   node.waiting.length = 0;
   const incarnation = Math.floor(1_600_000_000_000 + world.random() * 2e11);

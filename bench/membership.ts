@@ -1,5 +1,5 @@
-/** Prints the figures of membership alone: `bun test/cluster/membership/figures.ts`. */
-import { cluster, introduced, type Node, type World } from "./world.ts";
+/** Prints the figures of membership alone: `bun bench/membership.ts`. */
+import { cluster, introduced, type Node, type World } from "../test/cluster/membership/world.ts";
 
 const SEED = 7;
 
@@ -7,16 +7,17 @@ function idle(world: World, seconds: number): string {
   world.run(10_000);
   world.messages = 0;
   world.bytes = 0;
-  const startMs = performance.now();
+  const start = process.cpuUsage();
   world.run(seconds * 1_000);
   const perNode = world.nodes.length * seconds;
-  const cpuMs = (performance.now() - startMs) / seconds;
+  const { user, system } = process.cpuUsage(start);
+  const cpuMs = (user + system) / 1_000 / seconds;
   const rates = `${(world.messages / perNode).toFixed(2)} messages, ${(world.bytes / perNode).toFixed(0)} bytes`;
   return `${rates} a node a second; CPU a virtual second ${cpuMs.toFixed(1)} ms (${((cpuMs / world.nodes.length) * 1_000).toFixed(0)} µs a node)`;
 }
 
 /** Crashes one node and waits until all others know; gives the times of all. */
-export function detect(world: World, victim: Node, withHints: boolean): number[] {
+function detect(world: World, victim: Node, withHints: boolean): number[] {
   const startMs = world.nowMs;
   const marks = world.nodes.map(({ changes }) => changes.length);
   world.crash(victim);
