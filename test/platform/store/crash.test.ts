@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import type { StoreError } from "../../../src/kernel/mod.ts";
 import { openRaftStore } from "../../../src/platform/store/raft_store.ts";
@@ -10,7 +11,7 @@ import { contents, entry, refusal } from "./store_history.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sage-crash-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-const child = join(import.meta.dirname, "store_child.ts");
+const child = fileURLToPath(new URL("./store_child.ts", import.meta.url));
 const project = join(import.meta.dirname, "..", "..", "..");
 
 /** Lets a process save until it is killed; gives the last index that it said was saved. */
@@ -52,12 +53,14 @@ test("after kill -9 at any moment all that was acknowledged is there", async () 
   }
 });
 
+const MOUNT = { make: "mount", end: "umount" };
+
 /** A file system of a megabyte, where this user may mount one. */
 function smallDisk(): { path: string; release: () => void } | null {
   const path = mkdtempSync(join(root, "small-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path], { stdio: "ignore" });
-    return { path, release: () => execFileSync("umount", [path], { stdio: "ignore" }) };
+    execFileSync(MOUNT.make, ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path], { stdio: "ignore" });
+    return { path, release: () => execFileSync(MOUNT.end, [path], { stdio: "ignore" }) };
   } catch {
     return null;
   }
