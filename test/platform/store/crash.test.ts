@@ -125,14 +125,14 @@ function refusalOfFilling(path: string): void {
   }
 }
 
-const node24 = process.env["SAGE_NODE24"] ?? "";
-test.each([
+/** Node 24 is not among the packages: name it to have it tested too. */
+const runtimes = [
   ["Deno", join(project, "node_modules", ".bin", "deno"), ["run", "-A"]],
-  ["Node 24", node24, ["--no-warnings"]],
-])(
-  "%s writes what Bun reads, and the other way round",
-  (_name, runtime, args, context?: { skip(note: string): void }) => {
-    if (!existsSync(runtime)) return context?.skip("this runtime is not installed");
+  ["Node 24", process.env["SAGE_NODE24"] ?? "", ["--no-warnings"]],
+] as const;
+
+for (const [name, runtime, args] of runtimes) {
+  test.skipIf(!existsSync(runtime))(`${name} writes what Bun reads, and the other way round`, () => {
     const path = join(mkdtempSync(join(root, "runtime-")), "raft.db");
     const options = { encoding: "utf8", cwd: project } as const;
     const written = execFileSync(runtime, [...args, child, "live", path], options);
@@ -143,5 +143,5 @@ test.each([
     const more = contents(store);
     store.close();
     expect(execFileSync(runtime, [...args, child, "show", path], options)).toBe(more);
-  },
-);
+  });
+}
