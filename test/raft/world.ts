@@ -143,7 +143,7 @@ function apply(machine: Machine, entry: Entry): void {
   machine.sum = (machine.sum * 31 + entry.term * 7 + entry.index) % 1_000_003;
   if (entry.kind !== "data") return;
   machine.words.push(new TextDecoder().decode(entry.data));
-  for (const byte of entry.data) machine.sum = (machine.sum * 31 + byte) % 1_000_003;
+  for (const byte of entry.data.subarray(0, 64)) machine.sum = (machine.sum * 31 + byte) % 1_000_003;
 }
 
 function parse(bytes: Uint8Array): Machine {
