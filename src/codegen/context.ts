@@ -12,6 +12,12 @@ export const Header = {
   scratchEnd: 8,
   /** int64: position of the batch's row 0 in the input, for order-sensitive operators. */
   rowBase: 16,
+  /** The host sets it to 1 when a batch is full: then the run ends with the current row (or block of rows). */
+  isFull: 24,
+  /** First row that the run did not get to. */
+  nextRow: 28,
+  /** Address of a word that is not 0 when the job was cancelled: then code that has long to go traps. */
+  cancelFlag: 32,
   bytes: 64,
 } as const;
 

@@ -8,6 +8,7 @@ import { invariant, unreachable } from "../kernel/mod.ts";
 import type { OperatorId } from "../plan/mod.ts";
 import { type Expr, f32, f64, hostFunction, i32, i64, kernel, type Local, memory, select } from "../wasm/mod.ts";
 import { elementAt } from "./column_load.ts";
+import { Header } from "./context.ts";
 import type { RowScope } from "./scope.ts";
 import type { TerminalCode } from "./steps.ts";
 import { isNested, type Value } from "./value.ts";
@@ -37,7 +38,7 @@ export function outputWord(index: number, word: OutputWord): string {
   return `out${index}.${word}`;
 }
 
-/** Takes the finished rows, puts fresh buffers and a row count of 0 into the context block. */
+/** Takes the finished rows, puts fresh buffers and a row count of 0 into the context block; may ask to stop. */
 const flush = hostFunction("env", "flush", { params: [], results: [] });
 /** Makes the heap of an output column hold at least so many bytes, keeping what it has. */
 const reserve = hostFunction("env", "reserveHeap", { params: ["i32", "i32"], results: [] });
@@ -86,6 +87,7 @@ export function emitCode(terminal: EmitTerminal, emitted: EmittedColumn[]): Term
     epilogue(scope) {
       invariant(rowCount !== null, "emit without prologue");
       storeWord(scope, outputRowCount, rowCount);
+      scope.f.emit(i32.store(scope.ctx, scope.row, Header.nextRow));
     },
   };
 }
@@ -113,6 +115,8 @@ function emitRow(scope: RowScope, outputs: readonly Output[], rowCount: Local<"i
     storeWord(scope, outputRowCount, rowCount);
     f.emit(flush.call());
     f.set(rowCount, scope.contextWord(outputRowCount));
+    // What is full goes on before there is more: a row may have made millions.
+    f.if(i32.load(scope.ctx, Header.isFull), () => f.set(f.params.end, i32.add(scope.row, 1)));
   });
 }
 

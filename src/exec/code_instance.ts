@@ -75,13 +75,29 @@ export class CodeInstance {
     if (column.type.kind === "struct") column.children.forEach((child, i) => this.#bindColumn(child, [...path, i]));
   }
 
-  /** Rows `start` … `end` of the bound batch. */
+  /** Rows `start` … `end` of the bound batch; fewer after `stop`. */
   run(start: number, end: number): void {
+    this.#worker.arena.u32[(this.ctx + Header.isFull) >>> 2] = 0;
     try {
       this.#run(this.ctx, start, end);
     } catch (error) {
       throw translateFailure(error, this.#owner);
     }
+  }
+
+  /** The word at `flag` is not 0 when the job was cancelled; then a run that takes long traps. */
+  watchCancel(flag: Address): void {
+    this.#worker.arena.u32[(this.ctx + Header.cancelFlag) >>> 2] = flag;
+  }
+
+  /** In the middle of a run that emits: it shall end with the current row. */
+  stop(): void {
+    this.#worker.arena.u32[(this.ctx + Header.isFull) >>> 2] = 1;
+  }
+
+  /** First row that the last run, which emitted, did not get to. */
+  get nextRow(): number {
+    return this.#worker.arena.u32[(this.ctx + Header.nextRow) >>> 2] ?? 0;
   }
 
   /** A word of the context block, unsigned. */

@@ -2,6 +2,7 @@ import { type Batch, releaseBatch, retainBatch } from "../arrow/mod.ts";
 import { stepWords } from "../codegen/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import { CodeInstance } from "./code_instance.ts";
+import { type ControlBlock, Interrupted } from "./control.ts";
 import { canSpan, EmitBuffers } from "./emit_buffers.ts";
 import type { CodeStage as CodeStageSpec } from "./messages.ts";
 import { ModuleCache, signatureOf } from "./module_cache.ts";
@@ -21,6 +22,7 @@ export class CodeStage implements Stage {
   readonly #spec: CodeStageSpec;
   readonly #capacityRows: number;
   readonly #next: Stage | null;
+  readonly #control: ControlBlock;
   readonly #modules: ModuleCache;
   readonly #prepared = new Map<string, Prepared>();
   readonly #state: TerminalState | null;
@@ -35,12 +37,13 @@ export class CodeStage implements Stage {
   constructor(
     worker: WorkerContext,
     spec: CodeStageSpec,
-    options: { readonly capacityRows: number; readonly next: Stage | null },
+    options: { readonly capacityRows: number; readonly next: Stage | null; readonly control: ControlBlock },
   ) {
     this.#worker = worker;
     this.#spec = spec;
     this.#capacityRows = options.capacityRows;
     this.#next = options.next;
+    this.#control = options.control;
     this.#modules = new ModuleCache(spec.pipeline);
     this.#state = spec.state === null ? null : terminalState(worker, spec.state, spec.pipeline.terminal);
   }
@@ -55,14 +58,22 @@ export class CodeStage implements Stage {
   async #emit(prepared: Prepared, rows: Rows): Promise<void> {
     this.#taskRowBase ??= rows.rowBase + BigInt(rows.start);
     await this.#activate(prepared, rows.batch);
-    this.#run(prepared, rows);
-    await this.#handOn();
+    // Few rows may make many: what is full goes on before the rest is run.
+    for (let { start } = rows; start < rows.end && !this.#control.cancelled; start = prepared.code.nextRow) {
+      this.#run(prepared, { ...rows, start });
+      await this.#handOn();
+      if (prepared.code.nextRow < rows.end) await this.#worker.pause();
+    }
   }
 
   #run(prepared: Prepared, rows: Rows): void {
     if (prepared.code.bindBatch(rows.batch, rows.rowBase)) this.#state?.beforeBatch?.(rows.batch, prepared.code);
     prepared.buffers?.prepare();
-    prepared.code.run(rows.start, rows.end);
+    try {
+      prepared.code.run(rows.start, rows.end);
+    } catch (error) {
+      throw this.#control.cancelled ? new Interrupted() : error;
+    }
     this.#state?.afterRun?.();
   }
 
@@ -104,6 +115,7 @@ export class CodeStage implements Stage {
       reserveHeap: (index: number, bytes: number) => this.#active?.buffers?.reserveHeap(index, bytes >>> 0),
     };
     const code = new CodeInstance(this.#worker, this.#modules.get(batch), { owner, imports });
+    code.watchCancel(this.#control.cancelFlag);
     this.#state?.bind(code);
     for (const [word, value] of stepWords(this.#spec.pipeline, this.#worker.index)) code.trySetWord(word, value);
     if (terminal.kind !== "emit") return { code, buffers: null };
@@ -129,7 +141,9 @@ export class CodeStage implements Stage {
     invariant(buffers && code?.batch, "flush without buffers");
     const full = buffers.take(code.batch);
     if (full !== null) this.#ready.push(full);
+    if (this.#control.cancelled) throw new Interrupted();
     buffers.prepare();
+    code.stop();
   }
 
   async #flushActive(): Promise<void> {

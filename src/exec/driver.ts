@@ -192,7 +192,7 @@ export class Driver {
   async *#runStages(pipeline: OpenPipeline, opened: OpenSource, how: RunHow): AsyncGenerator<Batch, void> {
     this.#checkSignal();
     const { control, free } = this.#openControl();
-    const queue = new OutputQueue(this.arena, (tasks) => (control.consumedTasks = tasks));
+    const queue = new OutputQueue(this.arena, control);
     const { batchRows, morselRows } = this.options;
     const wholeBatches = pipeline.stages[0]?.kind !== "code";
     const request: PipelineRequest = {

@@ -1,7 +1,7 @@
 import type { Arena } from "../arrow/mod.ts";
 import type { Tools } from "../connectors/mod.ts";
 import type { OperatorId, UserFunction } from "../plan/mod.ts";
-import { ControlBlock } from "./control.ts";
+import { type ConsumedPoint, ControlBlock } from "./control.ts";
 import type { TaskOutput, WorkerRequest } from "./messages.ts";
 import type { Pool } from "./pool.ts";
 import { carryOut } from "./runner.ts";
@@ -34,7 +34,8 @@ export class InlinePool implements Pool {
       userFunctions: options.userFunctions,
       states: new Map(),
       output: (output: TaskOutput) => this.#onOutput(output),
-      awaitConsumed: (control: number, tasks: number) => awaitConsumed(new ControlBlock(options.arena, control), tasks),
+      awaitConsumed: (control: number, point: ConsumedPoint) =>
+        awaitConsumed(new ControlBlock(options.arena, control), point),
       pause: options.pause ?? (() => {}),
     }));
   }
@@ -62,6 +63,6 @@ export class InlinePool implements Pool {
 }
 
 /** Gives the consumer turns until it has caught up. */
-async function awaitConsumed(control: ControlBlock, tasks: number): Promise<void> {
-  while (control.consumedTasks < tasks && !control.cancelled) await Promise.resolve();
+async function awaitConsumed(control: ControlBlock, point: ConsumedPoint): Promise<void> {
+  while (!control.hasReached(point)) await Promise.resolve();
 }

@@ -17,8 +17,12 @@ export const Control = {
   cancelled: 4,
   /** Tasks whose output the driver has consumed. */
   consumedTasks: 8,
+  /** Batches that the driver has taken of the first task that is not consumed. */
+  takenBatches: 12,
   /** Rows read from sources so far (for progress), int64. */
   rowsRead: 16,
+  /** Grows with each change that a worker may wait for. */
+  changes: 24,
   bytes: 64,
 } as const;
 

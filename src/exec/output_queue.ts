@@ -1,4 +1,5 @@
 import { type Arena, type Batch, releaseBatch } from "../arrow/mod.ts";
+import type { ControlBlock } from "./control.ts";
 import type { TaskOutput } from "./messages.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { TaskOutput } from "./messages.ts";
  */
 export class OutputQueue {
   readonly #arena: Arena;
-  readonly #onConsumed: (tasks: number) => void;
+  readonly #control: ControlBlock;
   readonly #waiting = new Map<number, { batches: Batch[]; done: boolean }>();
   #nextTask = 0;
   #wake: (() => void) | null = null;
@@ -15,9 +16,10 @@ export class OutputQueue {
   #closed = false;
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(arena: Arena, onConsumed: (tasks: number) => void) {
+  /** `control` is told how far the consumer is. */
+  constructor(arena: Arena, control: ControlBlock) {
     this.#arena = arena;
-    this.#onConsumed = onConsumed;
+    this.#control = control;
   }
 
   put(output: TaskOutput): void {
@@ -53,7 +55,10 @@ export class OutputQueue {
     for (;;) {
       if (this.#failure !== null) throw this.#failure.error;
       const batch = this.#waiting.get(this.#nextTask)?.batches.shift();
-      if (batch !== undefined) return batch;
+      if (batch !== undefined) {
+        this.#control.addTakenBatch();
+        return batch;
+      }
       if (this.#waiting.get(this.#nextTask)?.done) this.#advance();
       else if (this.#ended) return null;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -71,7 +76,7 @@ export class OutputQueue {
   #advance(): void {
     this.#waiting.delete(this.#nextTask);
     this.#nextTask++;
-    this.#onConsumed(this.#nextTask);
+    this.#control.consumedTasks = this.#nextTask;
   }
 
   #signal(): void {

@@ -5,7 +5,7 @@ import { type Batch, releaseBatch, retainBatch } from "../arrow/mod.ts";
 import { sourceOf } from "../connectors/mod.ts";
 import { unreachable } from "../kernel/mod.ts";
 import { CodeStage } from "./code_stage.ts";
-import { ControlBlock } from "./control.ts";
+import { ControlBlock, Interrupted } from "./control.ts";
 import { memoryFailure } from "./failure.ts";
 import type {
   BatchesSource,
@@ -62,12 +62,15 @@ async function runPhase(worker: WorkerContext, request: PhaseRequest): Promise<P
 
 async function runPipeline(worker: WorkerContext, request: PipelineRequest): Promise<unknown> {
   const control = new ControlBlock(worker.arena, request.control);
-  const run: PipelineRun = { worker, request, control, head: buildStages(worker, request) };
+  const run: PipelineRun = { worker, request, control, head: buildStages(worker, request, control) };
   try {
     if (request.source.kind === "batches") await runBatches(run, request.source);
     else await runSplits(run, request.source);
     const { close } = request;
     return close === null || control.cancelled ? undefined : await eachHandlers[close.name]?.(worker, close.argument);
+  } catch (error) {
+    if (error instanceof Interrupted) return undefined;
+    throw error;
   } finally {
     run.head.dispose();
   }
@@ -81,11 +84,11 @@ interface PipelineRun {
 }
 
 /** The chain of stages, and in front of it the output's task number. */
-function buildStages(worker: WorkerContext, request: PipelineRequest): Stage & { task: number } {
-  const sink = new OutputStage(worker);
+function buildStages(worker: WorkerContext, request: PipelineRequest, control: ControlBlock): Stage & { task: number } {
+  const sink = new OutputStage(worker, request);
   let next: Stage = sink;
   for (const spec of [...request.stages].reverse())
-    next = stageOf(worker, spec, { capacityRows: request.batchRows, next });
+    next = stageOf(worker, spec, { capacityRows: request.batchRows, next, control });
   const first = next;
   return {
     get task() {
@@ -100,10 +103,17 @@ function buildStages(worker: WorkerContext, request: PipelineRequest): Stage & {
   };
 }
 
-function stageOf(worker: WorkerContext, spec: StageSpec, options: { capacityRows: number; next: Stage }): Stage {
+interface StageOptions {
+  readonly capacityRows: number;
+  readonly next: Stage;
+  readonly control: ControlBlock;
+}
+
+function stageOf(worker: WorkerContext, spec: StageSpec, options: StageOptions): Stage {
   switch (spec.kind) {
     case "code":
       return new CodeStage(worker, spec, {
+        control: options.control,
         capacityRows: Math.min(options.capacityRows, spec.capacityRows ?? options.capacityRows),
         next: spec.state === null ? options.next : null,
       });
@@ -118,21 +128,32 @@ function stageOf(worker: WorkerContext, spec: StageSpec, options: { capacityRows
   }
 }
 
-/** Ends the chain: hands batches to the driver under the number of the current task. */
+/** Batches of one task that the driver may not have taken yet. */
+const WINDOW_BATCHES = 8;
+
+/** Ends the chain: hands batches to the driver under the number of the current task, and waits where it is behind. */
 class OutputStage implements Stage {
   task = 0;
   readonly #worker: WorkerContext;
+  readonly #request: PipelineRequest;
+  #batchCount = 0;
 
-  constructor(worker: WorkerContext) {
+  constructor(worker: WorkerContext, request: PipelineRequest) {
     this.#worker = worker;
+    this.#request = request;
   }
 
-  push(rows: { readonly batch: Batch }): void {
+  push(rows: { readonly batch: Batch }): void | Promise<void> {
     retainBatch(this.#worker.arena, rows.batch);
     this.#worker.output({ task: this.task, batch: rows.batch });
+    this.#batchCount++;
+    const batches = this.#batchCount - WINDOW_BATCHES;
+    if (this.#request.windowTasks === 0 || batches <= 0) return;
+    return this.#worker.awaitConsumed(this.#request.control, { tasks: this.task, batches });
   }
 
   endTask(): void {
+    this.#batchCount = 0;
     this.#worker.output({ task: this.task, batch: null });
   }
 
@@ -143,8 +164,8 @@ class OutputStage implements Stage {
 async function forEachTask(run: PipelineRun, taskCount: number, body: (task: number) => Promise<void>): Promise<void> {
   const { control, request, worker } = run;
   for (let task = control.takeTask(); task < taskCount && !control.cancelled; task = control.takeTask()) {
-    const mustBeConsumed = task - request.windowTasks + 1;
-    if (request.windowTasks > 0 && mustBeConsumed > 0) await worker.awaitConsumed(control.address, mustBeConsumed);
+    const tasks = task - request.windowTasks + 1;
+    if (request.windowTasks > 0 && tasks > 0) await worker.awaitConsumed(control.address, { tasks, batches: 0 });
     if (control.cancelled) return;
     run.head.task = task;
     await body(task);

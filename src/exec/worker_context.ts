@@ -1,6 +1,7 @@
 import type { Address, Arena } from "../arrow/mod.ts";
 import type { Tools } from "../connectors/mod.ts";
 import type { OperatorId, UserFunction } from "../plan/mod.ts";
+import type { ConsumedPoint } from "./control.ts";
 import type { TaskOutput } from "./messages.ts";
 import type { TerminalState } from "./terminal_state.ts";
 
@@ -15,8 +16,8 @@ export interface WorkerContext {
   /** States of terminals, by name, that outlive a pipeline. */
   readonly states: Map<string, TerminalState>;
   readonly output: (output: TaskOutput) => void;
-  /** Resolves when the driver has consumed `tasks` tasks of the request at `control`, or it is cancelled. */
-  readonly awaitConsumed: (control: Address, tasks: number) => void | Promise<void>;
+  /** Resolves when the driver has come to the point in the output of the request at `control`, or it is cancelled. */
+  readonly awaitConsumed: (control: Address, point: ConsumedPoint) => void | Promise<void>;
   /** Called between batches: lets the thread do what it does not get to while it computes. */
   readonly pause: () => void | Promise<void>;
 }

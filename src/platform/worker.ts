@@ -40,7 +40,7 @@ const base: Omit<WorkerContext, "userFunctions"> = {
   index: setup.index,
   states: new Map(),
   output: (output) => post({ kind: "output", id: currentRequest, output }),
-  awaitConsumed: (control, tasks) => new ControlBlock(arena, control).waitConsumed(tasks),
+  awaitConsumed: (control, point) => new ControlBlock(arena, control).waitReached(point),
   pause: garbageCollector(arena),
 };
 

@@ -32,6 +32,9 @@ function tableOf(table: TableLocals | null): TableLocals {
   return table;
 }
 
+/** Entries between two looks at whether the job was cancelled: about a millisecond. A power of two. */
+const CHECK_ENTRIES = 1 << 18;
+
 /** The code for one row. `next` is emitted once, so that code does not double with each join of a pipeline. */
 class Probe {
   readonly #step: ProbeStep;
@@ -42,6 +45,7 @@ class Probe {
   readonly #keys: RowKeys;
   readonly #hash: Local<"i32"> | null;
   readonly #lookahead: ProbeLookahead | null;
+  readonly #visited: Local<"i32">;
 
   constructor(of: {
     readonly step: ProbeStep;
@@ -56,6 +60,7 @@ class Probe {
     this.#lookahead = of.lookahead;
     this.#layout = entryLayout(step.shape);
     this.#entry = scope.f.local("i32", "match");
+    this.#visited = scope.f.local("i32", "visited");
     this.#keys = evaluateKeys(scope, step.keys);
     if (of.lookahead !== null) this.#hash = comparesHashes(step.shape) ? of.lookahead.hash(scope) : null;
     else this.#hash = step.placement.kind === "hash" ? hashKeys(scope, this.#keys.parts) : null;
@@ -84,8 +89,8 @@ class Probe {
     const scratch = new ScratchMark(this.#scope);
     f.block((done) => {
       this.#findFirst();
+      f.brIf(done, i32.eqz(this.#entry));
       f.loop((again) => {
-        f.brIf(done, i32.eqz(this.#entry));
         this.#scope.branch(() => {
           f.block((miss) => {
             const joined = this.#check(miss);
@@ -95,6 +100,8 @@ class Probe {
         });
         scratch.restore();
         this.#advance();
+        f.brIf(done, i32.eqz(this.#entry));
+        this.#checkCancelled();
         f.br(again);
       }, "chain");
     }, "done");
@@ -125,6 +132,7 @@ class Probe {
           }, "miss");
           scratch.restore();
           this.#advance();
+          this.#checkCancelled();
           f.br(again);
         }, "give");
         f.set(found, 1);
@@ -132,6 +140,8 @@ class Probe {
         scratch.restore();
         // The chain behind the entry of nulls is empty: there it ends.
         this.#advance();
+        f.brIf(done, i32.eqz(this.#entry));
+        this.#checkCancelled();
         f.br(again);
       }, "chain");
     }, "done");
@@ -157,13 +167,15 @@ class Probe {
   #search(onMatch: () => void, none: Label): void {
     const { f } = this.#scope;
     this.#findFirst();
+    f.brIf(none, i32.eqz(this.#entry));
     f.loop((again) => {
-      f.brIf(none, i32.eqz(this.#entry));
       f.block((miss) => {
         this.#scope.branch(() => this.#check(miss));
         onMatch();
       }, "miss");
       this.#advance();
+      f.brIf(none, i32.eqz(this.#entry));
+      this.#checkCancelled();
       f.br(again);
     }, "chain");
   }
@@ -179,6 +191,19 @@ class Probe {
 
   #advance(): void {
     this.#scope.f.set(this.#entry, i32.load(this.#entry, NEXT_OFFSET));
+  }
+
+  /**
+   * A chain may be as long as the table, and a morsel have thousands: on the way it is asked whether the job still
+   * runs. Stands where a chain goes on, which few do, and calls nothing, which would cost all of them registers.
+   */
+  #checkCancelled(): void {
+    const { f, ctx } = this.#scope;
+    f.set(this.#visited, i32.add(this.#visited, 1));
+    f.if(i32.eqz(i32.and(this.#visited, CHECK_ENTRIES - 1)), () => {
+      const flag = i32.load(ctx, Header.cancelFlag);
+      f.if(i32.atomic_load(flag), () => f.unreachable());
+    });
   }
 
   /** Emits a branch to `miss` where the entry does not match; the scope of both sides' columns. */

@@ -1,10 +1,10 @@
 import type { Batch } from "../../arrow/mod.ts";
 import { type Field, isNested, retainBatch } from "../../arrow/mod.ts";
-import type { BuildShape, ProbeOutput, ProbeStep, RestSpec } from "../../codegen/mod.ts";
+import type { BuildShape, ProbeOutput, ProbeStep, RestSpec, Step } from "../../codegen/mod.ts";
 import { columnNames, type JoinKind, type JoinNode } from "../../plan/mod.ts";
 import type { Driver } from "../driver.ts";
 import { ExecError } from "../error.ts";
-import { type BatchList, type OpenPipeline, type OpenSource, openAt, withStep } from "../open_pipeline.ts";
+import { type BatchList, closed, type OpenPipeline, type OpenSource, openAt, withStep } from "../open_pipeline.ts";
 import type { RestArgument } from "./phases.ts";
 import { type BuiltTable, buildTable, chunkTasks } from "./table.ts";
 
@@ -61,9 +61,19 @@ export async function openJoin(
     output: method.output,
   };
   const probe = sides[buildSide === "left" ? "right" : "left"];
-  const pipelines = probe.map((pipeline) => withStep(pipeline, step, node.schema));
+  const pipelines = probe.map((pipeline) => withStep(beforeProbe(pipeline, step), step, node.schema));
   if (method.rest === null) return freeing(pipelines, built);
   return freeing([...pipelines, restPipeline(driver, node, { shape, built, gives: method.rest })], built);
+}
+
+/** Whether each row of the probe side may give as many as the build side has. */
+function multiplies(step: Step): boolean {
+  return step.kind === "probe" && step.placement.kind === "all" && step.output.startsWith("matches");
+}
+
+/** A row's matches are held until it is done, so that of two joins of all pairs each has a stage of its own. */
+function beforeProbe(pipeline: OpenPipeline, step: ProbeStep): OpenPipeline {
+  return multiplies(step) && pipeline.steps.some(multiplies) ? closed(pipeline) : pipeline;
 }
 
 interface Side {

@@ -58,6 +58,31 @@ describe("whatever happens, all memory is given back", () => {
     await expect(running).rejects.toMatchObject({ code: "cancelled" });
   });
 
+  test("a join of all pairs runs ahead of its reader by some batches only", async () => {
+    const many = randomSides(new Random(seed), { keyTypes: [int64], leftRows: 3000, rightRows: 500 });
+    const before = arena.bytesInUse();
+    let most = 0;
+    const onBatch = () => {
+      most = Math.max(most, arena.bytesInUse() - before);
+    };
+    const options = { how: "cross", buildSide: "right", morselRows: 16_384, batchesTaken: 50, onBatch } as const;
+    await runJoin(many, options);
+    expect(most).toBeLessThan(2 << 20);
+    most = 0;
+    const first = joinNode(many, options);
+    const third = schema(many.right.schema.fields.map((f) => field(f.name.replace("r_", "t_"), f.type)));
+    const second: JoinNode = {
+      ...first,
+      id: 5,
+      left: first,
+      right: scan(4, "third", third),
+      schema: outputSchema("cross", first.schema, third),
+    };
+    const three = { left: many.left, right: many.right, third: { schema: third, rows: many.right.rows } };
+    await run(second, three, options);
+    expect(most).toBeLessThan(3 << 20);
+  });
+
   test("a join that needs more memory than there is names itself", async () => {
     const big = randomSides(new Random(seed), { keyTypes: [utf8], leftRows: 10, rightRows: 50_000 });
     const options = { how: "inner", buildSide: "right", spareBytes: 2_000_000 } as const;

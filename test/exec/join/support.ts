@@ -106,6 +106,8 @@ export interface RunOptions {
   readonly spareBytes?: number;
   /** Takes so many batches, then stops. */
   readonly batchesTaken?: number;
+  /** Called for each batch that is taken. */
+  readonly onBatch?: () => void;
 }
 
 const BALLAST_BYTES = 1 << 20;
@@ -151,6 +153,7 @@ async function runTables(node: PlanNode, tables: Readonly<Record<string, Table>>
     try {
       for await (const batch of execution.rows(0)) {
         try {
+          options.onBatch?.();
           rows.push(...rowsOf(arena, batch));
         } finally {
           releaseBatch(arena, batch);
