@@ -3,10 +3,10 @@ import { decodeValue, encodeValue, ProtocolError } from "../protocol/mod.ts";
 
 export { encodeValue };
 
-/** The value in `bytes`; null when they are damaged (and when they say null). */
-export function decodeValueOrNull(bytes: Uint8Array): unknown {
+/** The value in `bytes` from `start` on; null when they are damaged (and when they say null). */
+export function decodeValueOrNull(bytes: Uint8Array, start = 0): unknown {
   try {
-    return decodeValue(bytes);
+    return decodeValue(bytes, start);
   } catch (error) {
     if (error instanceof ProtocolError) return null;
     throw error;

@@ -187,14 +187,24 @@ function isRole(value: unknown): value is Role {
   return ROLE_NAMES.some((role) => role === value);
 }
 
+/** The actor that was read last: most commands come from the same few, and comparing is cheaper than matching. */
+let lastActor: Actor | null = null;
+
+function readActor(peer: unknown, name: unknown, role: unknown): Actor | null {
+  if (lastActor?.peer === peer && lastActor?.name === name && lastActor?.role === role) return lastActor;
+  if (!v.is(f.peerId, peer) || !v.is(f.name, name) || !isRole(role)) return null;
+  lastActor = { peer: peer as PeerId, name, role }; // the pattern has just held
+  return lastActor;
+}
+
 /** Every command passes here, so it is written out; the schemas are for the commands. */
 function readHeader(fields: HeaderFields): Header | null {
   const [peer, name, role, atMs, session, sequence, answeredTo, since] = fields;
-  if (!v.is(f.peerId, peer) || !v.is(f.name, name) || !isRole(role) || !isCount(atMs, 0)) return null;
+  const by = readActor(peer, name, role);
+  if (by === null || !isCount(atMs, 0)) return null;
   if (typeof session !== "string" || !SESSION.test(session)) return null;
   if (!isCount(sequence, 1) || !isCount(answeredTo, 0) || !isCount(since, 0)) return null;
-  // The pattern has just held.
-  return { by: { peer: peer as PeerId, name, role }, atMs, request: { session, sequence, answeredTo, since } };
+  return { by, atMs, request: { session, sequence, answeredTo, since } };
 }
 
 /** Reads a decoded entry of a format up to `FORMAT_MAX`. */

@@ -43,7 +43,7 @@ export class ClusterState {
     const format = bytes[0] ?? 0;
     if (format > FORMAT_MAX) throw newerFormat("a command", { format, formatMax: FORMAT_MAX });
     data.appliedIndex = index;
-    const read = readEnvelope(format === 0 ? null : decodeValueOrNull(bytes.subarray(1)));
+    const read = readEnvelope(format === 0 ? null : decodeValueOrNull(bytes, 1));
     if ("reason" in read) {
       const outcome = refuse("malformed", `Cannot apply entry ${index}: ${read.reason}.`);
       const { header } = read;
@@ -52,7 +52,16 @@ export class ClusterState {
         this.#audit(index, { ...header, kind: read.kind, subject: "" }, outcome);
       }
       const request = header?.request ?? null;
-      return { index, kind: null, request, by: header?.by ?? null, isRepeated: false, outcome, effects: [] };
+      return {
+        index,
+        kind: null,
+        command: null,
+        request,
+        by: header?.by ?? null,
+        isRepeated: false,
+        outcome,
+        effects: [],
+      };
     }
     return this.#applyOnce(index, read, format);
   }
@@ -60,7 +69,7 @@ export class ClusterState {
   #applyOnce(index: number, envelope: Envelope, format: number): ApplyResult {
     const data = this.#data;
     const { request, by, atMs, command } = envelope;
-    const shared = { index, kind: command.kind, request, by };
+    const shared = { index, kind: command.kind, command, request, by };
     const known = data.sessions.find(request);
     if (known !== null) return { ...shared, isRepeated: true, outcome: known, effects: [] };
     const effects: Effect[] = [];

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { BlobHash } from "../../kernel/mod.ts";
 import { certificateFacts } from "../admission/facts.ts";
 import * as f from "../fields.ts";
-import type { Actor, CommandKind, RequestId } from "./command.ts";
+import type { Actor, Command, CommandKind, RequestId } from "./command.ts";
 
 const REFUSALS = [
   /** Not a command of its format. */
@@ -60,6 +60,7 @@ export interface ApplyResult {
   readonly index: number;
   /** Null when the entry could not be read so far. */
   readonly kind: CommandKind | null;
+  readonly command: Command | null;
   readonly request: RequestId | null;
   readonly by: Actor | null;
   /** The outcome is that of an earlier copy. */

@@ -29,10 +29,21 @@ export interface SessionRow {
   readonly outcomes: readonly (readonly [number, Outcome])[];
 }
 
+/** Drops the outcomes from the old floor to the new one: one by one when these are few, as they mostly are. */
+function dropUpTo(floor: number, { floor: oldFloor, outcomes }: Session): void {
+  if (floor - oldFloor <= outcomes.size) {
+    for (let sequence = oldFloor + 1; sequence <= floor; sequence++) outcomes.delete(sequence);
+    return;
+  }
+  for (const sequence of outcomes.keys()) if (sequence <= floor) outcomes.delete(sequence);
+}
+
 export class Sessions {
   /** In the order of their last use, which is part of the state. */
   readonly #sessions = new Map<string, Session>();
   #forgottenTo = 0;
+  /** No session was used last before it; saves looking at each command. */
+  #oldestIndex = 0;
 
   get forgottenTo(): number {
     return this.#forgottenTo;
@@ -61,8 +72,8 @@ export class Sessions {
     const answeredTo = Math.min(request.answeredTo, request.sequence - 1);
     const floor = Math.max(answeredTo, request.sequence - SESSION_WINDOW_MAX);
     if (floor > session.floor) {
+      dropUpTo(floor, session);
       session.floor = floor;
-      for (const sequence of session.outcomes.keys()) if (sequence <= floor) session.outcomes.delete(sequence);
     }
     if (known !== undefined) this.#sessions.delete(request.session);
     this.#sessions.set(request.session, session);
@@ -70,7 +81,9 @@ export class Sessions {
   }
 
   #forget(index: number): void {
+    if (this.#sessions.size <= SESSIONS_MAX && index - this.#oldestIndex <= SESSION_IDLE_ENTRIES_MAX) return;
     for (const [id, { lastIndex }] of this.#sessions) {
+      this.#oldestIndex = lastIndex;
       if (this.#sessions.size <= SESSIONS_MAX && index - lastIndex <= SESSION_IDLE_ENTRIES_MAX) return;
       this.#sessions.delete(id);
       this.#forgottenTo = lastIndex;
