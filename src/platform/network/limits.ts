@@ -20,8 +20,8 @@ export const POST_AGE_MS_MAX = 5_000;
 /** Unsent bytes of one channel whose user ignores `send` giving false. */
 export const CHANNEL_UNSENT_BYTES_MAX = 64 << 20;
 /** Window of a channel at its start and at most: what a paused reader makes this process keep. */
-export const WINDOW_BYTES = 1 << 20;
-export const WINDOW_BYTES_MAX = 4 << 20;
+export const WINDOW_BYTES = 4 << 20;
+export const WINDOW_BYTES_MAX = 16 << 20;
 export const RETRY_MS_MIN = 100;
 export const RETRY_MS_MAX = 5_000;
 /** The next address of a peer is tried when the one before has not answered for so long. */

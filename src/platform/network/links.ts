@@ -2,24 +2,15 @@
  * The libp2p node: everything that needs libp2p loaded. Gives admitted-or-not connections and their streams to
  * `network.ts`, which decides.
  */
-import { yamux } from "@chainsafe/libp2p-yamux";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { ComponentLogger, Connection, Logger, Stream, Upgrader } from "@libp2p/interface";
-import { mdns } from "@libp2p/mdns";
+import type { mdns } from "@libp2p/mdns";
 import { createLibp2p } from "libp2p";
 import { type Address, type KeyPair, type Keys, type PeerId, TransportError } from "../../kernel/mod.ts";
 import { type ParsedAddress, parseAddress, reachableHosts, withPeer } from "./address.ts";
 import { createIdentity } from "./certificate.ts";
-import {
-  CHANNEL_UNSENT_BYTES_MAX,
-  CONNECTIONS_MAX,
-  HANDSHAKE_TIMEOUT_MS,
-  KEEP_ALIVE_MS,
-  NEXT_ADDRESS_MS,
-  STREAMS_PER_CONNECTION_MAX,
-  WINDOW_BYTES,
-  WINDOW_BYTES_MAX,
-} from "./limits.ts";
+import { CONNECTIONS_MAX, HANDSHAKE_TIMEOUT_MS, NEXT_ADDRESS_MS, STREAMS_PER_CONNECTION_MAX } from "./limits.ts";
+import { createMuxer } from "./muxer.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import { dialSocket } from "./tls_socket.ts";
 import { TlsTransport } from "./tls_transport.ts";
@@ -60,26 +51,12 @@ function silentLogger(): Logger {
 
 const LOGGER: ComponentLogger = { forComponent: () => silentLogger() };
 
-const YAMUX_OPTIONS = {
-  enableKeepAlive: true,
-  keepAliveInterval: KEEP_ALIVE_MS,
-  maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
-  maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
-  streamOptions: {
-    initialStreamWindowSize: WINDOW_BYTES,
-    maxStreamWindowSize: WINDOW_BYTES_MAX,
-    // A paused reader's window must fit: libp2p resets a stream whose buffer overflows.
-    maxReadBufferLength: 2 * WINDOW_BYTES_MAX,
-    maxWriteBufferLength: CHANNEL_UNSENT_BYTES_MAX,
-  },
-};
-
 /** @throws {TransportError} "address-in-use", "bad-address" */
 export async function startLinks(options: LinksOptions): Promise<Links> {
   const { keyPair, keys, refusals } = options;
   const self = keys.peerOf(keyPair.publicKey);
   const identity = createIdentity(keyPair, keys);
-  const muxer = yamux(YAMUX_OPTIONS)();
+  const muxer = createMuxer();
   const transport = new TlsTransport({
     identity,
     keys,
@@ -100,7 +77,7 @@ export async function startLinks(options: LinksOptions): Promise<Links> {
       },
     ],
     streamMuxers: [() => muxer],
-    ...(options.mdns ? { peerDiscovery: [(components) => discovery(mdns()(components), options.found)] } : {}),
+    peerDiscovery: options.mdns ? [await discovery(options.found)] : [],
     logger: LOGGER,
     connectionMonitor: { enabled: false }, // `TlsConnection` watches
     // Limits are ours: libp2p's are for the open internet and would close members' connections.
@@ -145,7 +122,12 @@ export async function startLinks(options: LinksOptions): Promise<Links> {
 
 type Discovery = ReturnType<ReturnType<typeof mdns>>;
 
-function discovery(service: Discovery, found: LinksOptions["found"]): Discovery {
+async function discovery(found: LinksOptions["found"]) {
+  const { mdns } = await import("@libp2p/mdns");
+  return (components: Parameters<ReturnType<typeof mdns>>[0]): Discovery => watch(mdns()(components), found);
+}
+
+function watch(service: Discovery, found: LinksOptions["found"]): Discovery {
   service.addEventListener("peer", (event) => {
     const addresses = event.detail.multiaddrs.map(String).filter((text) => {
       try {

@@ -8,7 +8,13 @@ import type { Multiaddr } from "@multiformats/multiaddr";
 import { KEEP_ALIVE_MS, SILENCE_MS_MAX, STOP_GRACE_MS } from "./limits.ts";
 
 /** Frames are joined up to this size: a write costs more than copying so much. */
-const JOIN_BYTES_MAX = 128 << 10;
+const JOINED_BYTES = 256 << 10;
+/** Buffers for that are used again: fresh memory costs more than the copy. */
+const SPARE_BUFFERS_MAX = 8;
+/** Less than this is joined in the runtime's own pool of small buffers. */
+const SMALL_BYTES_MAX = 4 << 10;
+
+const spareBuffers: Uint8Array[] = [];
 
 /** `Uint8Array` or libp2p's list of them. */
 type Bytes = Parameters<AbstractMultiaddrConnection["send"]>[0];
@@ -70,18 +76,44 @@ export class TlsConnection extends AbstractMultiaddrConnection {
     if (data instanceof Uint8Array) this.queue.push(data);
     else for (const chunk of data) this.queue.push(chunk);
     this.queuedBytes += data.byteLength;
-    if (this.queuedBytes >= JOIN_BYTES_MAX) this.flush();
+    if (this.queuedBytes >= JOINED_BYTES / 2) this.flush();
     return !this.writableNeedsDrain;
   }
 
   private flush(): void {
     const { queue } = this;
     if (queue.length === 0) return;
+    const byteCount = this.queuedBytes;
     this.queue = [];
-    const bytes = queue.length === 1 ? (queue[0] as Uint8Array) : Buffer.concat(queue, this.queuedBytes);
     this.queuedBytes = 0;
-    if (this.socket.destroyed) return;
-    if (!this.socket.write(bytes)) this.writableNeedsDrain = true;
+    if (byteCount <= SMALL_BYTES_MAX) return this.write(Buffer.concat(queue, byteCount));
+    let joined: Uint8Array | null = null;
+    let size = 0;
+    const writeJoined = (): void => {
+      const buffer = joined;
+      if (buffer === null) return;
+      this.write(buffer.subarray(0, size), () => {
+        if (spareBuffers.length < SPARE_BUFFERS_MAX) spareBuffers.push(buffer);
+      });
+      joined = null;
+      size = 0;
+    };
+    for (const piece of queue) {
+      if (size + piece.length > JOINED_BYTES) writeJoined();
+      if (piece.length >= JOINED_BYTES / 2) {
+        writeJoined();
+        this.write(piece);
+        continue;
+      }
+      joined ??= spareBuffers.pop() ?? new Uint8Array(JOINED_BYTES);
+      joined.set(piece, size);
+      size += piece.length;
+    }
+    writeJoined();
+  }
+
+  private write(bytes: Uint8Array, written?: () => void): void {
+    if (!this.socket.destroyed && !this.socket.write(bytes, written)) this.writableNeedsDrain = true;
   }
 
   override sendData(): { sentBytes: number; canSendMore: boolean } {

@@ -19,7 +19,7 @@ import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { type Keys, type PeerId, TransportError } from "../../kernel/mod.ts";
 import { formatAddress, parseAddress } from "./address.ts";
 import { CertificateError, type Identity } from "./certificate.ts";
-import { HANDSHAKES_MAX, STOP_GRACE_MS } from "./limits.ts";
+import { HANDSHAKE_TIMEOUT_MS, HANDSHAKES_MAX, STOP_GRACE_MS } from "./limits.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import { TlsConnection } from "./tls_connection.ts";
 import { dialSocket, provenPeer, serverOptions } from "./tls_socket.ts";
@@ -146,6 +146,8 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
   /** By remote address, oldest first. */
   private readonly pending = new Map<string, Socket>();
   private readonly sockets = new Set<Socket>();
+  /** Remote addresses whose end is logged already. */
+  private readonly told = new Set<string>();
   private address: string | null = null;
 
   constructor(options: TlsListenerOptions) {
@@ -155,7 +157,8 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
     this.server.on("connection", (socket: Socket) => this.arrived(socket));
     this.server.on("secureConnection", (socket: TLSSocket) => this.secured(socket));
     this.server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
-      this.refuse(remoteOf(socket), handshakeFailure(error));
+      const remote = remoteOf(socket);
+      if (!this.told.delete(remote)) this.refuse(remote, handshakeFailure(error));
       socket.destroy();
     });
   }
@@ -207,17 +210,27 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
     const remote = remoteOf(socket);
     const [oldest] = this.pending;
     if (this.pending.size >= HANDSHAKES_MAX && oldest !== undefined) {
-      this.pending.delete(oldest[0]);
-      this.refuse(oldest[0], "too many unfinished handshakes");
-      oldest[1].destroy();
+      this.drop(oldest[0], oldest[1], "too many unfinished handshakes");
     }
     this.pending.set(remote, socket);
     this.sockets.add(socket);
+    const timer = setTimeout(() => {
+      if (this.pending.get(remote) === socket) this.drop(remote, socket, "the TLS handshake was not finished in time");
+    }, HANDSHAKE_TIMEOUT_MS);
     socket.once("close", () => {
+      clearTimeout(timer);
       this.pending.delete(remote);
       this.sockets.delete(socket);
     });
     socket.on("error", () => undefined); // what follows from it is told by the other events
+  }
+
+  private drop(remote: string, socket: Socket, reason: string): void {
+    this.pending.delete(remote);
+    if (this.told.size >= HANDSHAKES_MAX) this.told.clear();
+    this.told.add(remote);
+    this.refuse(remote, reason);
+    socket.destroy();
   }
 
   private secured(socket: TLSSocket): void {
@@ -244,7 +257,6 @@ function remoteOf(socket: Socket): string {
 }
 
 function handshakeFailure(error: Error & { code?: string }): string {
-  if (/timeout/i.test(error.message)) return "the TLS handshake was not finished in time";
   // OpenSSL puts its own source lines into the text.
   const text = error.message.split(":").filter((part) => /[a-z]{3} |_[A-Z]|Tls|corrupt/.test(part));
   return `no TLS 1.3 handshake: ${(text.at(-1) ?? error.message).trim().slice(0, 100)}`;

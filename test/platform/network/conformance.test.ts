@@ -1,4 +1,4 @@
 import { describeTransport } from "../../kernel/transport_conformance.ts";
-import { realNetwork } from "./support.ts";
+import { realNetwork } from "./real_network.ts";
 
 describeTransport("libp2p over TLS", realNetwork);

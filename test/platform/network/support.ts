@@ -3,7 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KeyPair, LogFields, LogLevel, PeerId, Transport, TransportHooks } from "../../../src/kernel/mod.ts";
 import { createKeys } from "../../../src/platform/keys.ts";
 import { createTransport, type TransportOptions } from "../../../src/platform/network/mod.ts";
-import type { NetworkUnderTest } from "../../kernel/transport_conformance.ts";
 
 export const LOOPBACK = "/ip4/127.0.0.1/tcp/0";
 export const keys = createKeys();
@@ -48,34 +47,4 @@ export async function until(holds: () => boolean, timeoutMs = 10_000): Promise<v
     if (performance.now() > endMs) throw new Error(`not so within ${timeoutMs} ms: ${holds}`);
     await sleep(2);
   }
-}
-
-export function realNetwork(): NetworkUnderTest {
-  const made: Made[] = [];
-  const addresses = new Map<Transport, readonly string[]>();
-  return {
-    create({ isClient = false } = {}) {
-      const one = make(isClient ? { listen: [] } : {});
-      made.push(one);
-      const stop = one.transport.stop.bind(one.transport);
-      one.transport.stop = async () => {
-        addresses.set(one.transport, addresses.get(one.transport) ?? one.transport.addresses);
-        await stop();
-      };
-      return one.transport;
-    },
-    again(stopped) {
-      const before = made.find(({ transport }) => transport === stopped);
-      if (before === undefined) throw new Error("not made here");
-      const one = make({ keyPair: before.keyPair, listen: addresses.get(stopped) ?? [] });
-      made.push(one);
-      return one.transport;
-    },
-    run: (promise) => promise,
-    until,
-    pass: (ms) => sleep(ms),
-    async stop() {
-      await Promise.all(made.map(({ transport }) => transport.stop()));
-    },
-  };
 }
