@@ -1,5 +1,15 @@
 export * from "./admission/mod.ts";
 export {
+  Consensus,
+  ConsensusError,
+  type ConsensusErrorCode,
+  type ConsensusOptions,
+  type Machine,
+  Proposer,
+  type ProposerOptions,
+} from "./consensus/mod.ts";
+export type { MemberInfo } from "./fields.ts";
+export {
   DEFAULT_TIMINGS,
   type Health,
   MEMBERS_MAX,

@@ -1,0 +1,107 @@
+/**
+ * This node's copy of the replicated state, kept by consensus: commands go in, every node applies the same ones.
+ */
+import {
+  type Actor,
+  type ApplyResult,
+  ClusterState,
+  type Command,
+  Consensus,
+  type Outcome,
+  Proposer,
+} from "../cluster/mod.ts";
+import type { PeerId, Timers } from "../kernel/mod.ts";
+import type { Message, RaftRules, RoleChange } from "../raft/mod.ts";
+import type { NodePorts, NodeTimings } from "./ports.ts";
+
+export interface ReplicaOptions {
+  readonly ports: NodePorts;
+  readonly timers: Timers;
+  readonly timings: NodeTimings;
+  readonly rules?: RaftRules;
+  post(to: PeerId, message: Message): void;
+  roleChanged(change: RoleChange): void;
+  membershipChanged(): void;
+  /** After each command that this node has applied; null: the whole state was replaced. */
+  applied(result: ApplyResult | null): void;
+  failed(error: unknown): void;
+}
+
+/** How long a command or read may take unless its caller says. */
+export const ANSWER_TIMEOUT_MS = 10_000;
+
+export class Replica {
+  readonly state: ClusterState;
+  readonly consensus: Consensus;
+  readonly #proposer: Proposer;
+  readonly #options: ReplicaOptions;
+
+  constructor(options: ReplicaOptions) {
+    const { ports, timers, timings, rules } = options;
+    const { clock, random, keys, store, transport } = ports;
+    this.#options = options;
+    this.state = new ClusterState({ sha256: (bytes) => keys.sha256(bytes) });
+    this.#proposer = new Proposer({
+      clock,
+      random,
+      timers,
+      appliedIndex: () => this.state.appliedIndex,
+      format: () => this.state.format,
+      propose: (data, dropped) => this.consensus.propose(data, dropped),
+    });
+    this.consensus = new Consensus({
+      raft: {
+        id: transport.self,
+        electionTimeoutMs: timings.electionTimeoutMs,
+        heartbeatMs: timings.heartbeatMs,
+        random: () => random.next(),
+        ...(rules === undefined ? {} : { rules }),
+      },
+      store,
+      machine: {
+        apply: (index, data) => this.#apply(index, data),
+        snapshot: () => this.state.snapshot(),
+        restore: (snapshot) => this.#restore(snapshot),
+      },
+      clock,
+      timers,
+      post: options.post,
+      roleChanged: options.roleChanged,
+      membershipChanged: options.membershipChanged,
+      failed: options.failed,
+    });
+  }
+
+  /** Proposes as often as needed; the outcome is this node's own. Errors as of `Proposer.propose`. */
+  propose(command: Command, by: Actor, timeoutMs: number = ANSWER_TIMEOUT_MS): Promise<Outcome> {
+    return this.#proposer.propose(command, by, timeoutMs);
+  }
+
+  /** Makes sure that the state here is as new as any was when this was called. Errors as of `Consensus.read`. */
+  catchUp(timeoutMs: number = ANSWER_TIMEOUT_MS): Promise<void> {
+    return this.consensus.read(timeoutMs);
+  }
+
+  stop(): void {
+    this.consensus.stop();
+    this.#proposer.stop();
+  }
+
+  #apply(index: number, data: Uint8Array): void {
+    const result = this.state.apply(index, data);
+    const { store } = this.#options.ports;
+    for (const effect of result.effects) {
+      if (effect.kind === "putBlob") store.putBlob(effect.hash, effect.bytes);
+      else store.dropBlob(effect.hash);
+    }
+    this.#proposer.applied(result);
+    this.#options.applied(result);
+  }
+
+  #restore(snapshot: Uint8Array): void {
+    this.state.restore(snapshot);
+    // The first restore happens while consensus is being made: nothing waits for anything yet.
+    this.#proposer.restored();
+    this.#options.applied(null);
+  }
+}

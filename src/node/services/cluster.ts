@@ -1,0 +1,132 @@
+import { createClusterKey, type MemberView } from "../../cluster/mod.ts";
+import type { PeerId } from "../../kernel/mod.ts";
+import {
+  auditList,
+  clusterLeave,
+  clusterRotateKey,
+  clusterStatus,
+  clusterTransferLeader,
+  type MemberStatus,
+  on,
+  type Served,
+} from "../../protocol/mod.ts";
+import { NodeError } from "../error.ts";
+import { successors } from "../succession.ts";
+import { command, freshen, type ServiceContext } from "./context.ts";
+
+/** How long a handed-over leadership may take to show. */
+const TRANSFER_MS = 5_000;
+const LOOK_MS = 20;
+
+export function clusterServices(context: ServiceContext): Served[] {
+  const { replica, ports } = context;
+  return [
+    on(clusterStatus, async (_, call) => {
+      const freshness = await freshen(context, call, "stale");
+      const { leader, term, commit, applied } = replica.consensus.status();
+      const { cluster } = replica.state;
+      if (cluster === null) throw new NodeError("not-possible", "This node does not know its cluster yet. Try again.");
+      const shared = { cluster: cluster.id, name: cluster.name, leader, term, commitIndex: commit };
+      return { ...shared, appliedIndex: applied, members: memberStatuses(context), freshness };
+    }),
+    on(clusterLeave, async ({ peer, reason }, call) => {
+      const leaving = peer ?? ports.transport.self;
+      if (replica.state.members.size === 1) {
+        throw new NodeError(
+          "not-possible",
+          "The last node cannot leave its cluster. Stop it and delete its data directory.",
+        );
+      }
+      await command(context, call, { kind: "member.remove", peer: leaving, reason: reason ?? "asked to leave" });
+      return { peer: leaving, index: replica.state.appliedIndex };
+    }),
+    on(clusterTransferLeader, async ({ to }, call) => {
+      const target = to ?? successor(context);
+      return await transfer(context, target, call.deadlineMs);
+    }),
+    on(clusterRotateKey, async (_, call) => {
+      const { keyId, publicKey, privateKey } = createClusterKey(ports.keys);
+      await command(context, call, { kind: "key.rotate", keyId, publicKey, privateKey });
+      return { index: replica.state.appliedIndex, keyId };
+    }),
+    on(auditList, async (query, call) => {
+      const freshness = await freshen(context, call, "leader");
+      const { limit, beforeIndex } = query;
+      const page = { ...(limit === undefined ? {} : { limit }), ...(beforeIndex === undefined ? {} : { beforeIndex }) };
+      return { entries: replica.state.audit(page), freshness };
+    }),
+  ];
+}
+
+/** Members by name, as this node sees them. */
+export function memberStatuses(context: ServiceContext): MemberStatus[] {
+  const { replica, ports } = context;
+  const status = replica.consensus.status();
+  const matches = new Map(replica.consensus.progress().map(({ peer, match }) => [peer, match]));
+  const nowMs = ports.clock.nowMs();
+  const rows = [...replica.state.members.values()].map(({ info }): MemberStatus => {
+    const member = context.gossip()?.member(info.peer) ?? null;
+    const isSelf = info.peer === ports.transport.self;
+    const isVoter = status.membership.voters.includes(info.peer);
+    return {
+      peer: info.peer,
+      name: info.name,
+      health: isSelf ? "alive" : (member?.health ?? "unknown"),
+      raftRole: raftRoleOf(info.peer, isVoter, status),
+      isVoter,
+      version: member?.record.version ?? info.version,
+      addresses: [...(member?.record.addresses ?? info.addresses)],
+      slots: info.slots,
+      memoryBytes: info.memoryBytes,
+      load: isSelf ? 0 : (member?.load ?? null),
+      matchIndex: isSelf ? status.lastIndex : (matches.get(info.peer) ?? null),
+      lastHeardMs: isSelf ? 0 : heardAgoMs(member, nowMs),
+      uptimeMs: isSelf ? nowMs - context.startedMs : null,
+    };
+  });
+  return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function heardAgoMs(member: MemberView | null, nowMs: number): number | null {
+  return member === null || member.lastHeardMs === null ? null : Math.max(0, nowMs - member.lastHeardMs);
+}
+
+function raftRoleOf(
+  peer: PeerId,
+  isVoter: boolean,
+  { leader, membership }: { leader: PeerId | null; membership: { readonly learners: readonly PeerId[] } },
+): MemberStatus["raftRole"] {
+  if (peer === leader) return "leader";
+  if (isVoter) return "follower";
+  return membership.learners.includes(peer) ? "learner" : null;
+}
+
+function successor({ replica, gossip }: ServiceContext): PeerId {
+  const view = gossip();
+  const [best] = view === null ? [] : successors(replica.consensus.progress(), view);
+  if (best !== undefined) return best;
+  throw new NodeError("not-possible", "Cannot hand over: no other voter is alive, or this node is not the leader.");
+}
+
+async function transfer(context: ServiceContext, to: PeerId, deadlineMs: number | null) {
+  const { replica, ports } = context;
+  const result = replica.consensus.transferLeader(to);
+  if (result.kind === "refused" && result.reason !== "is-leader") {
+    throw new NodeError("not-possible", `Cannot hand leadership to ${to}: ${TRANSFER_REASONS[result.reason]}.`, {
+      cause: result.reason,
+    });
+  }
+  const endMs = Math.min(deadlineMs ?? Number.POSITIVE_INFINITY, ports.clock.nowMs() + TRANSFER_MS);
+  while (ports.clock.nowMs() < endMs) {
+    const { leader, term } = replica.consensus.status();
+    if (leader === to) return { leader, term };
+    await new Promise<void>((resolve) => void ports.clock.wake(LOOK_MS, resolve));
+  }
+  throw new NodeError("not-possible", `${to} did not become leader in time; the old leader goes on.`);
+}
+
+const TRANSFER_REASONS = {
+  "not-leader": "the asked node is not the leader any more. Try again",
+  "not-voter": "it is no voter. See: sage cluster status",
+  transferring: "a hand-over is under way already",
+} as const;

@@ -1,0 +1,143 @@
+import { type KeyPair, type Keys, type LogFields, type LogLevel, type PeerId } from "../../kernel/mod.ts";
+import { ClusterNode, type JoinOptions, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
+import type { RaftRules, RaftStore, RoleChange } from "../../raft/mod.ts";
+import { VirtualDisk } from "../disk/virtual_disk.ts";
+import { VirtualStore } from "../disk/virtual_store.ts";
+import type { Network } from "../network/network.ts";
+import { VirtualTransport } from "../network/transport.ts";
+import { Host } from "../world/host.ts";
+import type { World } from "../world/world.ts";
+
+/** What the cluster around it wants to know of a node. */
+export interface SimNodeHooks {
+  /** `event` may be of an earlier life. */
+  log(node: SimNode, level: LogLevel, event: string, fields: LogFields): void;
+  roleChanged(node: SimNode, change: RoleChange): void;
+  /** A start that failed, or a node that ended by itself. */
+  ended(node: SimNode, end: NodeEnd | { readonly kind: "not-started"; readonly error: unknown }): void;
+}
+
+export interface SimNodeOptions {
+  readonly world: World;
+  readonly network: Network;
+  readonly keys: Keys;
+  readonly name: string;
+  readonly hooks: SimNodeHooks;
+  readonly node?: Partial<NodeOptions>;
+  /** Canaries: tests that give a wrong judgement or a store that lies. */
+  readonly rules?: RaftRules;
+  wrapStore?(store: RaftStore, host: Host): RaftStore;
+}
+
+/** A host, its disk, and the node that runs there in its present life. */
+export class SimNode {
+  readonly host: Host;
+  readonly disk = new VirtualDisk();
+  readonly identity: KeyPair;
+  readonly peer: PeerId;
+  readonly #options: SimNodeOptions;
+  #node: ClusterNode | null = null;
+  #transport: VirtualTransport | null = null;
+  #join: JoinOptions | null = null;
+
+  constructor(options: SimNodeOptions) {
+    const { world, keys, name } = options;
+    this.#options = options;
+    this.host = new Host(world, name);
+    this.identity = keys.create();
+    this.peer = keys.peerOf(this.identity.publicKey);
+    this.host.onCrash = () => this.#died();
+  }
+
+  get name(): string {
+    return this.host.name;
+  }
+
+  get isUp(): boolean {
+    return this.host.isUp && this.#node !== null;
+  }
+
+  /** The node of this life; null while the host is down. */
+  get node(): ClusterNode | null {
+    return this.host.isUp ? this.#node : null;
+  }
+
+  get addresses() {
+    return this.#transport?.addresses ?? [];
+  }
+
+  /** Starts a node on what the disk holds. A node that never belonged anywhere founds a cluster, or joins. */
+  start(join: JoinOptions | null): void {
+    if (this.host.isUp) return;
+    this.#join = join ?? this.#join;
+    this.host.boot();
+    this.host.soon(() => this.#start());
+  }
+
+  /** Again, as it was told the first time. */
+  restart(): void {
+    this.start(null);
+  }
+
+  #start(): void {
+    const { network, keys, hooks, rules, wrapStore, name } = this.#options;
+    const { host, disk } = this;
+    const { life } = host;
+    const store = new VirtualStore(host, disk);
+    const transport = new VirtualTransport(network, host, this.peer);
+    this.#transport = transport;
+    const ports = {
+      clock: host,
+      random: host,
+      keys,
+      transport,
+      store: wrapStore?.(store, host) ?? store,
+      identity: this.identity,
+      keepsake: {
+        load: () => disk.files.get("belonging") ?? null,
+        save: (bytes: Uint8Array) => void disk.files.set("belonging", bytes.slice()),
+      },
+      log: {
+        write: (level: LogLevel, event: string, fields: LogFields = {}) => hooks.log(this, level, event, fields),
+      },
+    };
+    const options: NodeOptions = {
+      name,
+      version: "0.1.0",
+      slots: 1,
+      memoryBytes: 1 << 30,
+      voter: "auto",
+      announce: null,
+      join: this.#join,
+      ...this.#options.node,
+    };
+    const isThisLife = () => host.isUp && host.life === life;
+    try {
+      const node = new ClusterNode(ports, options, {
+        ended: (end) => {
+          if (!isThisLife()) return;
+          hooks.ended(this, end);
+          host.die();
+        },
+        roleChanged: (change) => hooks.roleChanged(this, change),
+        ...(rules === undefined ? {} : { rules }),
+      });
+      this.#node = node;
+      node.start().catch((error: unknown) => {
+        if (!isThisLife()) return;
+        hooks.ended(this, { kind: "not-started", error });
+        host.die();
+      });
+    } catch (error) {
+      if (!host.isUp) return;
+      hooks.ended(this, { kind: "not-started", error });
+      host.die();
+    }
+  }
+
+  #died(): void {
+    this.#transport?.kill();
+    this.#transport = null;
+    this.#node = null;
+  }
+}

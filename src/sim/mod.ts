@@ -1,0 +1,2 @@
+export { SimCluster, type SimClusterOptions } from "./cluster/sim_cluster.ts";
+export { SimNode, type SimNodeHooks, type SimNodeOptions } from "./cluster/sim_node.ts";
