@@ -24,11 +24,11 @@ export interface DoorsOptions {
   readonly methods: MethodTable;
   /** For guests. */
   readonly guestMethods: MethodTable;
-  credential(): Uint8Array;
-  raft(from: PeerId, message: Message): void;
-  gossip(from: PeerId, message: GossipMessage): void;
-  connected(peer: PeerId): void;
-  disconnected(peer: PeerId): void;
+  readonly credential: () => Uint8Array;
+  readonly raft: (from: PeerId, message: Message) => void;
+  readonly gossip: (from: PeerId, message: GossipMessage) => void;
+  readonly connected: (peer: PeerId) => void;
+  readonly disconnected: (peer: PeerId) => void;
   /** Versions that `peer` is known to speak. */
   versionsOf(peer: PeerId): { readonly min: number; readonly max: number } | null;
 }

@@ -15,10 +15,10 @@ export interface GateOptions {
   readonly keys: Keys;
   readonly log: Log;
   readonly state: ClusterState;
-  belonging(): Belonging | null;
+  readonly belonging: () => Belonging | null;
   /** Whether this node has been level with a leader since it started. */
-  isCaughtUp(): boolean;
-  disconnect(peer: PeerId, reason: string): void;
+  readonly isCaughtUp: () => boolean;
+  readonly disconnect: (peer: PeerId, reason: string) => void;
 }
 
 interface Visitor {
@@ -74,7 +74,7 @@ export class Gate {
 
   /** Judges all visitors again, after the state or the time has changed: whose right has ended is sent away. */
   review(): void {
-    for (const [peer, { credential }] of [...this.#visitors]) {
+    for (const [peer, { credential }] of this.#visitors) {
       const verdict = this.#judge(peer, credential);
       if (verdict.ok) continue;
       this.#options.log.write("warn", "peer sent away", { peer, code: verdict.code, reason: verdict.reason });

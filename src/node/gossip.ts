@@ -8,13 +8,13 @@ export interface GossipOptions {
   readonly ports: NodePorts;
   readonly timers: Timers;
   readonly self: SelfFacts;
-  post(to: PeerId, message: GossipMessage): void;
+  readonly post: (to: PeerId, message: GossipMessage) => void;
   /** Whether `peer` belongs to the cluster. */
-  allow(peer: PeerId): boolean;
+  readonly allow: (peer: PeerId) => boolean;
   /** How many belong to it. */
-  admittedCount(): number;
+  readonly admittedCount: () => number;
   /** Null: forgotten. */
-  changed(peer: PeerId, member: MemberView | null): void;
+  readonly changed: (peer: PeerId, member: MemberView | null) => void;
 }
 
 export class Gossip {

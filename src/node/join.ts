@@ -77,7 +77,7 @@ export function peerOfAddress(keys: Keys, address: Address): PeerId {
 }
 
 /** Whether another member would say the same. */
-function isFinal(error: SageError): boolean {
+function isFinal(error: SageError<string>): boolean {
   if (error instanceof TransportError) return error.code === "refused";
   return !error.retryable;
 }

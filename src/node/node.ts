@@ -47,8 +47,8 @@ export type NodeEnd =
 
 export interface NodeHooks {
   /** The node has ended by itself; called once. */
-  ended?(end: NodeEnd): void;
-  roleChanged?(change: RoleChange): void;
+  readonly ended?: (end: NodeEnd) => void;
+  readonly roleChanged?: (change: RoleChange) => void;
   /** Only tests that look for their own blind spots give others. */
   readonly rules?: RaftRules;
 }

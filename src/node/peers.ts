@@ -10,7 +10,7 @@ export interface PeersOptions {
   readonly versions: VersionRange;
   /** What this side answers on sessions that it opened itself. */
   readonly table: MethodTable;
-  roleOf(peer: PeerId): Role;
+  readonly roleOf: (peer: PeerId) => Role;
 }
 
 /** One session to each peer that this process calls; opened when needed, and again after it ended. */

@@ -4,8 +4,8 @@ import type { RaftStore } from "../raft/mod.ts";
 /** A small file that a node keeps besides its log. Durable and atomic: what `save` was given last, whole, or what was before. */
 export interface Keepsake {
   /** Null when nothing was ever saved. */
-  load(): Uint8Array | null;
-  save(bytes: Uint8Array): void;
+  readonly load: () => Uint8Array | null;
+  readonly save: (bytes: Uint8Array) => void;
 }
 
 /** The machine as a node sees it. */
@@ -20,7 +20,7 @@ export interface NodePorts {
   /** The node's own key; its PeerId is the transport's `self`. */
   readonly identity: KeyPair;
   /** Memory that the process takes, where the machine tells. */
-  residentBytes?(): number;
+  readonly residentBytes?: () => number;
 }
 
 export interface NodeTimings {

@@ -19,12 +19,12 @@ export interface ReplicaOptions {
   readonly timers: Timers;
   readonly timings: NodeTimings;
   readonly rules?: RaftRules;
-  post(to: PeerId, message: Message): void;
-  roleChanged(change: RoleChange): void;
-  membershipChanged(): void;
+  readonly post: (to: PeerId, message: Message) => void;
+  readonly roleChanged: (change: RoleChange) => void;
+  readonly membershipChanged: () => void;
   /** After each command that this node has applied; null: the whole state was replaced. */
-  applied(result: ApplyResult | null): void;
-  failed(error: unknown): void;
+  readonly applied: (result: ApplyResult | null) => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** How long a command or read may take unless its caller says. */

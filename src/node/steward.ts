@@ -13,7 +13,7 @@ export interface StewardOptions {
   readonly replica: Replica;
   readonly gossip: Gossip;
   /** In the name of this node; failures are logged and tried again in a later round. */
-  propose(command: Command): void;
+  readonly propose: (command: Command) => void;
 }
 
 /** Blobs that nothing held for so long are dropped. */

@@ -10,7 +10,7 @@ export interface WelcomeOptions {
   readonly ports: Pick<NodePorts, "clock" | "keys" | "log">;
   readonly replica: Replica;
   /** This node, in whose name a guest is admitted. */
-  self(): Actor;
+  readonly self: () => Actor;
 }
 
 export type JoinBody = v.InferOutput<typeof join.request>;

@@ -26,10 +26,10 @@ import { Reads } from "./reads.ts";
 /** What the log is for. */
 export interface Machine {
   /** Applies an entry; its effects on the store are done when this returns. */
-  apply(index: number, data: Uint8Array): void;
-  snapshot(): Uint8Array;
+  readonly apply: (index: number, data: Uint8Array) => void;
+  readonly snapshot: () => Uint8Array;
   /** Replaces the whole state. */
-  restore(snapshot: Uint8Array): void;
+  readonly restore: (snapshot: Uint8Array) => void;
 }
 
 export interface ConsensusOptions {
@@ -38,12 +38,12 @@ export interface ConsensusOptions {
   readonly machine: Machine;
   readonly clock: Clock;
   readonly timers: Timers;
-  post(to: PeerId, message: Message): void;
-  roleChanged(change: RoleChange): void;
+  readonly post: (to: PeerId, message: Message) => void;
+  readonly roleChanged: (change: RoleChange) => void;
   /** A change of who votes and who follows is committed. */
-  membershipChanged(): void;
+  readonly membershipChanged: () => void;
   /** The node cannot go on: its disk refused a write, or the log holds what it does not understand. */
-  failed(error: unknown): void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** Entries applied since the last snapshot, or their bytes, after which the next is made. */

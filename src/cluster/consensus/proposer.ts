@@ -22,10 +22,10 @@ export interface ProposerOptions {
   readonly random: Random;
   readonly timers: Timers;
   /** Index that is applied here. */
-  appliedIndex(): number;
+  readonly appliedIndex: () => number;
   /** Format in which commands are to be proposed now. */
-  format(): number;
-  propose(data: Uint8Array, dropped: (reason: DropReason) => void): void;
+  readonly format: () => number;
+  readonly propose: (data: Uint8Array, dropped: (reason: DropReason) => void) => void;
 }
 
 /** Sessions of one node at a time; with their windows they bound what is on its way. */
@@ -52,8 +52,8 @@ interface Pending {
   readonly sequence: number;
   readonly deadline: TimerId;
   retry: TimerId | null;
-  resolve(outcome: Outcome): void;
-  reject(error: ConsensusError): void;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: ConsensusError) => void;
 }
 
 export class Proposer {
@@ -115,7 +115,7 @@ export class Proposer {
 
   stop(): void {
     this.#isStopped = true;
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.values()) {
       this.#settle(pending);
       pending.reject(stopped());
     }

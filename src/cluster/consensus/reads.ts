@@ -9,8 +9,8 @@ const WAITING_MAX = 10_000;
 
 interface Waiting {
   readonly deadline: TimerId;
-  resolve(): void;
-  reject(error: ConsensusError): void;
+  readonly resolve: () => void;
+  readonly reject: (error: ConsensusError) => void;
 }
 
 /** Linearizable reads that wait for their confirmation; one that fails is asked again until its time is over. */

@@ -11,13 +11,13 @@ export interface ServiceContext {
   readonly options: NodeOptions;
   readonly replica: Replica;
   /** Null until the node has started. */
-  gossip(): Gossip | null;
+  readonly gossip: () => Gossip | null;
   readonly startedMs: number;
-  phase(): "starting" | "joining" | "ready" | "leaving";
+  readonly phase: () => "starting" | "joining" | "ready" | "leaving";
   /** Who calls, as the audit is to name it. */
-  actor(peer: PeerId): Actor;
+  readonly actor: (peer: PeerId) => Actor;
   /** Monotonic time at which this node was last level with a leader; null: never. */
-  levelMs(): number | null;
+  readonly levelMs: () => number | null;
 }
 
 /** A command was refused by the replicated state. */
