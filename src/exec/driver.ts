@@ -115,12 +115,20 @@ export class Driver {
     pipelines: readonly OpenPipeline[],
     end: { readonly terminal: Terminal; readonly state: string; readonly close: string },
   ): Promise<readonly unknown[]> {
+    const close = { name: end.close, argument: end.state };
+    return await this.runToClose(
+      pipelines.map((pipeline) => ended(pipeline, end)),
+      close,
+    );
+  }
+
+  /** Runs pipelines that give no rows one after the other. After the last, workers call `close`; their results. */
+  async runToClose(pipelines: readonly OpenPipeline[], close: EachCall): Promise<readonly unknown[]> {
     const results: unknown[] = [];
     for (const [ordinal, pipeline] of pipelines.entries()) {
       const isLast = ordinal === pipelines.length - 1;
-      const close = isLast ? { name: end.close, argument: end.state } : null;
-      const how = { ordinal, windowTasks: 0, close, results };
-      for await (const batch of this.#run(ended(pipeline, end), how)) releaseBatch(this.arena, batch);
+      const how = { ordinal, windowTasks: 0, close: isLast ? close : null, results };
+      for await (const batch of this.#run(pipeline, how)) releaseBatch(this.arena, batch);
     }
     return results;
   }

@@ -53,8 +53,8 @@ async function sortTop(driver: Driver, sort: Sort): Promise<BatchList> {
     const ended = keyed.pipelines.map((each) =>
       topPipeline(each, { sort, state, keys, thresholds: { address, bytes } }),
     );
-    (await driver.materialise(ended)).release();
-    const batches = ((await driver.each("sort.candidates", state)) as Batch[][]).flat();
+    const close = { name: "sort.candidates", argument: state };
+    const batches = ((await driver.runToClose(ended, close)) as readonly Batch[][]).flat();
     return await sortList(driver, sort, { batches, keys: [...keys, positionKey(keyed.schema)] });
   } finally {
     release();

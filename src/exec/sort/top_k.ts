@@ -148,27 +148,22 @@ export class Candidates implements TerminalState {
 /** Ends a top-k pipeline: rows go to the worker's candidates, none go on. */
 export class TopKStage implements Stage {
   readonly #candidates: Candidates;
-  readonly #next: Stage;
 
-  constructor(worker: WorkerContext, spec: TopKSpec, options: { readonly capacityRows: number; readonly next: Stage }) {
+  constructor(worker: WorkerContext, spec: TopKSpec, options: { readonly capacityRows: number }) {
     const known = worker.states.get(spec.state);
     this.#candidates = known instanceof Candidates ? known : new Candidates(worker, spec, options.capacityRows);
     worker.states.set(spec.state, this.#candidates);
-    this.#next = options.next;
   }
 
   push(rows: Rows): void {
     this.#candidates.add(rows);
   }
 
-  endTask(): void | Promise<void> {
-    return this.#next.endTask();
-  }
+  /** Nothing follows, so nobody waits for a task's end. */
+  endTask(): void {}
 
   /** Candidates outlive the pipeline. */
-  dispose(): void {
-    this.#next.dispose();
-  }
+  dispose(): void {}
 }
 
 /** A worker's candidates; they stay the worker's. */
