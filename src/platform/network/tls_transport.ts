@@ -157,7 +157,7 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
     this.server.on("connection", (socket: Socket) => this.arrived(socket));
     this.server.on("secureConnection", (socket: TLSSocket) => this.secured(socket));
     this.server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
-      const remote = remoteOf(socket);
+      const remote = this.failedRemote(socket);
       if (!this.told.delete(remote)) this.refuse(remote, handshakeFailure(error));
       socket.destroy();
     });
@@ -223,6 +223,13 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
       this.sockets.delete(socket);
     });
     socket.on("error", () => undefined); // what follows from it is told by the other events
+  }
+
+  /** Some runtimes have forgotten the address of a failed socket: then it is the one that has just been destroyed. */
+  private failedRemote(failed: Socket): string {
+    if (failed.remoteAddress !== undefined) return remoteOf(failed);
+    for (const [remote, socket] of this.pending) if (socket.destroyed) return remote;
+    return remoteOf(failed);
   }
 
   private drop(remote: string, socket: Socket, reason: string): void {
