@@ -6,6 +6,8 @@ import type { ConnectorSpec, TypedExpression } from "../plan/mod.ts";
 export interface Tools {
   readonly disk: Disk;
   readonly compression: Compression;
+  /** To be called where there is much to look through: timers and signals get their turn. Throws when the job is over. */
+  readonly turn?: () => void | Promise<void>;
 }
 
 /** What a source may use in a worker. */

@@ -19,6 +19,11 @@ export interface ExecuteOptions {
   /** Rows that a worker takes at a time, default 16,384. */
   readonly morselRows: number;
   readonly signal: AbortSignal | null;
+  /**
+   * Called between batches, to let timers and signals of the driver's thread in: where workers are faster than what
+   * takes the rows, their messages alone would keep it busy.
+   */
+  readonly turn: (() => void | Promise<void>) | null;
   /** Tables in the arena that scans of the connector "memory" read; they stay the caller's. */
   readonly tables: ReadonlyMap<string, readonly Batch[]>;
   /** Set: sources give no rows, and every pipeline is shown to this function before it runs. */
@@ -224,7 +229,10 @@ export class Driver {
         (error: unknown) => queue.fail(error),
       );
     try {
-      for (let batch = await queue.take(); batch !== null; batch = await queue.take()) yield batch;
+      for (let batch = await queue.take(); batch !== null; batch = await queue.take()) {
+        yield batch;
+        await this.options.turn?.();
+      }
       this.#checkSignal();
     } finally {
       control.cancel();

@@ -35,6 +35,7 @@ const DEFAULTS: ExecuteOptions = {
   batchRows: 65_536,
   morselRows: 16_384,
   signal: null,
+  turn: null,
   tables: new Map(),
   onDryRun: null,
 };

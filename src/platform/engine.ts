@@ -81,12 +81,9 @@ const COLLECT_EVERY_MS = 150;
 /** Timers and signals of a thread that computes get a turn this often. */
 const TURN_EVERY_MS = 10;
 
-/** For a job in the calling thread: without turns nothing could cancel it, no time limit would end it. */
-function turns(arena: Arena): () => void | Promise<void> {
-  const collect = garbageCollector(arena);
+function turns(): () => void | Promise<void> {
   let lastMs = performance.now();
   return () => {
-    collect();
     if (performance.now() - lastMs < TURN_EVERY_MS) return;
     return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       lastMs = performance.now();
@@ -94,8 +91,44 @@ function turns(arena: Arena): () => void | Promise<void> {
   };
 }
 
+/** For a job in the calling thread: without turns nothing could cancel it, no time limit would end it. */
+function pauses(arena: Arena): () => void | Promise<void> {
+  const collect = garbageCollector(arena);
+  const turn = turns();
+  return () => {
+    collect();
+    return turn();
+  };
+}
+
+/** For what the calling thread looks through by itself: throws why the job ended. */
+function turnsOf(signal: AbortSignal): () => void | Promise<void> {
+  const turn = turns();
+  return () => turn()?.then(() => signal.throwIfAborted());
+}
+
 /** What a run has begun and its close ends. */
 type Watches = (NodeJS.Timeout | (() => void))[];
+
+/** The time limit and the caller's signal end the job through `stop`. */
+function watchEnd(timers: Watches, { signal, timeoutMs }: RunOptions, stop: (reason: ExecError) => void): void {
+  if (timeoutMs !== undefined) {
+    const message = `The job ran longer than ${timeoutMs} ms. Allow more with --timeout`;
+    timers.push(setTimeout(() => stop(new ExecError("timeout", message)), timeoutMs));
+  }
+  if (signal === undefined) return;
+  const cancel = () => stop(new ExecError("cancelled", "The job was cancelled"));
+  if (signal.aborted) cancel();
+  signal.addEventListener("abort", cancel);
+  timers.push(() => signal.removeEventListener("abort", cancel));
+}
+
+function callOff(timers: Watches): void {
+  for (const timer of timers.splice(0)) {
+    if (typeof timer === "function") timer();
+    else clearTimeout(timer);
+  }
+}
 
 /** One process's arena and workers. Jobs run one at a time. */
 export class Engine implements AsyncDisposable {
@@ -117,12 +150,12 @@ export class Engine implements AsyncDisposable {
 
   /** Looks at the sources, binds and optimises. Throws PlanError and ConnectorError. */
   async plan(logical: LogicalPlan, tables: RunOptions["tables"] = new Map()): Promise<Plan> {
-    return (await this.#planned(logical, tables)).plan;
+    return (await this.#planned(logical, tables, this.tools)).plan;
   }
 
   /** Plans and pipelines as text. */
   async explain(logical: LogicalPlan, options: { readonly wasm?: boolean } = {}): Promise<string> {
-    const { bound, plan, statistics } = await this.#planned(logical, new Map());
+    const { bound, plan, statistics } = await this.#planned(logical, new Map(), this.tools);
     const pipelines = await explainPipelines(plan, { wasm: options.wasm ?? false, tools: this.tools });
     const parts = [
       ["Logical plan", explainPlan(bound)],
@@ -134,26 +167,38 @@ export class Engine implements AsyncDisposable {
 
   async run(logical: LogicalPlan, options: RunOptions = {}): Promise<Run> {
     if (this.#threads?.isLost) await this.#stopThreads();
-    const { plan, rowsTotal } = await this.#planned(logical, options.tables ?? new Map());
-    const abort = new AbortController();
     const startMs = performance.now();
-    const pool = this.#pool(logical);
-    const { batchRows, morselRows } = this.#options;
-    const execution = executePlan(plan, pool, {
-      tools: this.tools,
-      signal: abort.signal,
-      ...(batchRows === undefined ? {} : { batchRows }),
-      ...(morselRows === undefined ? {} : { morselRows }),
-      ...(options.tables === undefined ? {} : { tables: options.tables }),
-    });
+    const abort = new AbortController();
     const timers: Watches = [];
     const stop = (reason: ExecError) => {
       abort.abort(reason);
       timers.push(setTimeout(() => void this.#stopThreads(), STOP_WAIT_MS_MAX));
     };
-    this.#watch(execution, timers, { ...options, startMs, rowsTotal, stop });
+    // Before planning, which may have many files to look at.
+    watchEnd(timers, options, stop);
+    const turn = turnsOf(abort.signal);
+    const tools: Tools = { ...this.tools, turn };
+    const planned = this.#planned(logical, options.tables ?? new Map(), tools);
+    const { plan, rowsTotal } = await planned.catch((error: unknown) => {
+      callOff(timers);
+      throw error;
+    });
+    const pool = this.#pool(logical);
+    const { batchRows, morselRows } = this.#options;
+    const execution = executePlan(plan, pool, {
+      tools,
+      turn,
+      signal: abort.signal,
+      ...(batchRows === undefined ? {} : { batchRows }),
+      ...(morselRows === undefined ? {} : { morselRows }),
+      ...(options.tables === undefined ? {} : { tables: options.tables }),
+    });
+    this.#watchProgress(execution, timers, { ...options, startMs, rowsTotal });
     let closed: Promise<void> | null = null;
-    const close = () => (closed ??= this.#close(execution, timers));
+    const close = () => {
+      callOff(timers);
+      return (closed ??= execution.close());
+    };
     return {
       roots: plan.roots.map((root, index) => ({
         schema: execution.schemas[index] as Schema,
@@ -182,9 +227,10 @@ export class Engine implements AsyncDisposable {
   async #planned(
     logical: LogicalPlan,
     tables: ReadonlyMap<string, readonly Batch[]>,
+    tools: Tools,
   ): Promise<{ bound: Plan; plan: Plan; statistics: Statistics; rowsTotal: number | null }> {
     const known = new Map<ConnectorSpec, { schema: Schema; rowCount: number | null }>();
-    for (const spec of sourcesOf(logical)) known.set(spec, await this.#describe(spec, tables));
+    for (const spec of sourcesOf(logical)) known.set(spec, await this.#describe(spec, tables, tools));
     const info = (spec: ConnectorSpec) => known.get(spec) as { schema: Schema; rowCount: number | null };
     const bound = bind(logical, (spec) => info(spec).schema);
     const statistics = { rowCount: (spec: ConnectorSpec) => info(spec).rowCount };
@@ -194,8 +240,8 @@ export class Engine implements AsyncDisposable {
     return { bound, plan, statistics, rowsTotal };
   }
 
-  async #describe(spec: ConnectorSpec, tables: ReadonlyMap<string, readonly Batch[]>) {
-    if (spec.connector !== "memory") return await sourceOf(spec).describe(spec, this.tools);
+  async #describe(spec: ConnectorSpec, tables: ReadonlyMap<string, readonly Batch[]>, tools: Tools) {
+    if (spec.connector !== "memory") return await sourceOf(spec).describe(spec, tools);
     const batches = tables.get(String(spec.options["table"])) ?? [];
     const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
     return { schema: (batches[0] as Batch).schema, rowCount };
@@ -206,42 +252,23 @@ export class Engine implements AsyncDisposable {
     const bundleUrl = this.#options.bundleUrl ?? null;
     const size = this.#options.workers ?? availableParallelism();
     if (size === 0 || (userFunctions.size > 0 && bundleUrl === null)) {
-      return new InlinePool({ arena: this.arena, tools: this.tools, userFunctions, pause: turns(this.arena) });
+      return new InlinePool({ arena: this.arena, tools: this.tools, userFunctions, pause: pauses(this.arena) });
     }
     this.#threads ??= new ThreadPool(this.arena, { size, setup: { bundleUrl } });
     return this.#threads;
   }
 
-  #watch(
+  #watchProgress(
     execution: Execution,
     timers: Watches,
-    options: RunOptions & { startMs: number; rowsTotal: number | null; stop: (reason: ExecError) => void },
+    options: Pick<RunOptions, "onProgress"> & { readonly startMs: number; readonly rowsTotal: number | null },
   ): void {
-    const { signal, timeoutMs, onProgress, startMs, rowsTotal, stop } = options;
+    const { onProgress, startMs, rowsTotal } = options;
     timers.push(setInterval(garbageCollector(this.arena), COLLECT_EVERY_MS));
-    if (timeoutMs !== undefined) {
-      const message = `The job ran longer than ${timeoutMs} ms. Allow more with --timeout`;
-      timers.push(setTimeout(() => stop(new ExecError("timeout", message)), timeoutMs));
-    }
-    if (signal !== undefined) {
-      const cancel = () => stop(new ExecError("cancelled", "The job was cancelled"));
-      if (signal.aborted) cancel();
-      signal.addEventListener("abort", cancel);
-      timers.push(() => signal.removeEventListener("abort", cancel));
-    }
-    if (onProgress !== undefined) {
-      const report = () =>
-        onProgress({ rowsRead: execution.rowsRead, rowsTotal, elapsedMs: performance.now() - startMs });
-      timers.push(setInterval(report, PROGRESS_INTERVAL_MS));
-    }
-  }
-
-  async #close(execution: Execution, timers: Watches): Promise<void> {
-    for (const timer of timers) {
-      if (typeof timer === "function") timer();
-      else clearTimeout(timer);
-    }
-    await execution.close();
+    if (onProgress === undefined) return;
+    const report = () =>
+      onProgress({ rowsRead: execution.rowsRead, rowsTotal, elapsedMs: performance.now() - startMs });
+    timers.push(setInterval(report, PROGRESS_INTERVAL_MS));
   }
 
   /** Ends threads that may be stuck in a user's function. What they held is lost with the arena, so both start anew. */

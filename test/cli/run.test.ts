@@ -93,6 +93,19 @@ test("--timeout ends a job that takes too long, with exit code 1", async () => {
   expect(ended).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("longer than 500 ms") });
 });
 
+test("--timeout ends a join of all pairs, whether its rows are written or only counted", async () => {
+  const pairs = 'Stream.generate(400_000).join(Stream.generate(400_000).rename({ index: "other" }), { how: "cross" })';
+  for (const rest of ["", ".aggregate({ pairs: count() })"]) {
+    const cwd = directoryWith(job(`export default dataflow("x", () => ${pairs}${rest});`, "count, dataflow, Stream"));
+    const ended = await sage(
+      ["run", "job.ts", "--timeout", "1s", "--memory", "200MB", "--format", "csv", "--output", "rows.csv"],
+      { cwd },
+    );
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("longer than 1000 ms") });
+    expect(readdirSync(cwd)).toEqual(["job.ts"]);
+  }
+});
+
 const wrongJobs: readonly (readonly [string, Record<string, string>, number, readonly (string | RegExp)[]])[] = [
   [
     "an unknown column",

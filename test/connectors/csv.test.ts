@@ -91,20 +91,20 @@ describe("CSV text", () => {
     );
   });
 
-  it("is cut only at row starts, wherever quotes and line breaks are", () => {
+  it("is cut only at row starts, wherever quotes and line breaks are", async () => {
     const dialect = dialectOf(csvOptions([]) as never);
-    fc.assert(
-      fc.property(
+    await fc.assert(
+      fc.asyncProperty(
         fc.array(fc.tuple(field, fc.boolean()), { minLength: 5, maxLength: 60 }),
         fc.integer({ min: 3, max: 40 }),
-        (rows, splitBytes) => {
+        async (rows, splitBytes) => {
           const lines = rows.map(([text, quote]) => `1,${quote ? quoted(text) : text.replace(/[",\r\n]/g, "_")},2\n`);
           const path = file(lines.join(""));
           const starts = new Set([0]);
           let at = 0;
           for (const line of lines) starts.add((at += Buffer.byteLength(line)));
           const handle = tools.disk.openRead(path);
-          const spans = rowSpans(handle, dialect, { start: 0, splitBytes });
+          const spans = await rowSpans(handle, dialect, { start: 0, splitBytes });
           handle.close();
           for (const span of spans) {
             expect(starts.has(span.start)).toBe(true);
@@ -116,6 +116,20 @@ describe("CSV text", () => {
       ),
       { numRuns: 300 },
     );
+  });
+
+  it("gives others a turn while borders are looked for, and ends when that says so", async () => {
+    const path = file("1,2\n".repeat(100));
+    const handle = tools.disk.openRead(path);
+    const dialect = dialectOf(csvOptions([]) as never);
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      if (turns === 3) throw new Error("the job is over");
+    };
+    await expect(rowSpans(handle, dialect, { start: 0, splitBytes: 20, turn })).rejects.toThrow("the job is over");
+    handle.close();
+    expect(turns).toBe(3);
   });
 
   it("larger than several splits and windows gives every row once", async () => {

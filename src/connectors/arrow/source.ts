@@ -29,14 +29,14 @@ interface SplitData {
 }
 
 export const arrowSource: Source = {
-  describe(spec, tools) {
-    const files = openAll(spec, tools);
+  async describe(spec, tools) {
+    const files = await openAll(spec, tools);
     const schema = commonSchema(files, optionsOf(spec).schema);
     return { schema, rowCount: null, rowCountExact: false, files: files.map((file) => file.path) };
   },
 
-  splits(spec, request, tools) {
-    const files = openAll(spec, tools);
+  async splits(spec, request, tools) {
+    const files = await openAll(spec, tools);
     const { fields } = commonSchema(files, optionsOf(spec).schema);
     const schema = { fields: request.columns.flatMap((name) => fields.filter((field) => field.name === name)) };
     const splits: Split[] = [];
@@ -74,25 +74,28 @@ interface ArrowFile {
 }
 
 /** Reads schemas only: nothing is put into the arena. */
-function openAll(spec: ConnectorSpec, tools: Tools): ArrowFile[] {
+async function openAll(spec: ConnectorSpec, tools: Tools): Promise<ArrowFile[]> {
   const options = optionsOf(spec);
   const columns = options.schema?.fields.map((field) => field.name);
-  const arena = schemaArena();
-  return resolveFiles(tools.disk, options.paths, ARROW_FILES).map((path) => {
-    const handle = openFile(tools.disk, path);
-    try {
-      const reader = new IpcReader(
-        arena,
-        handleSource(handle),
-        columns === undefined ? { owner: 0 } : { owner: 0, columns },
-      );
-      return { path, schema: reader.schema, batchCount: reader.batchCount, fileBytes: handle.bytes };
-    } catch (cause) {
-      throw inFile(cause, path);
-    } finally {
-      handle.close();
-    }
-  });
+  const files: ArrowFile[] = [];
+  for (const path of resolveFiles(tools.disk, options.paths, ARROW_FILES)) {
+    files.push(openOne(path, columns, tools));
+    await tools.turn?.();
+  }
+  return files;
+}
+
+function openOne(path: string, columns: readonly string[] | undefined, tools: Tools): ArrowFile {
+  const handle = openFile(tools.disk, path);
+  try {
+    const options = columns === undefined ? { owner: 0 } : { owner: 0, columns };
+    const reader = new IpcReader(schemaArena(), handleSource(handle), options);
+    return { path, schema: reader.schema, batchCount: reader.batchCount, fileBytes: handle.bytes };
+  } catch (cause) {
+    throw inFile(cause, path);
+  } finally {
+    handle.close();
+  }
 }
 
 /** Errors of the format get the file's name; what is no failure of the file (memory) stays. */

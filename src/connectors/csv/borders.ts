@@ -1,4 +1,5 @@
 import type { ReadHandle } from "../../kernel/mod.ts";
+import type { Tools } from "../contract.ts";
 import { CR, type Dialect, LF } from "./dialect.ts";
 
 /** About so many bytes of a file are one split. */
@@ -13,11 +14,11 @@ export interface ByteSpan {
  * Cuts a file from `start` on into spans that begin at row starts. A line break in quotes is no row end, so the whole
  * file is looked through: quotes are found natively, so a file without them costs little more than reading it.
  */
-export function rowSpans(
+export async function rowSpans(
   handle: ReadHandle,
   dialect: Dialect,
-  where: { start: number; splitBytes?: number },
-): ByteSpan[] {
+  where: { readonly start: number; readonly splitBytes?: number; readonly turn?: Tools["turn"] },
+): Promise<ByteSpan[]> {
   const { start, splitBytes = SPLIT_BYTES } = where;
   const end = handle.bytes;
   if (end <= start) return [];
@@ -28,6 +29,7 @@ export function rowSpans(
   let from = start;
   for (let at = start; at < end; at += splitBytes) {
     const border = finder.border(at, Math.min(at + splitBytes, end));
+    await where.turn?.();
     if (at === start || border < 0) continue;
     spans.push({ start: from, end: border });
     from = border;

@@ -40,7 +40,8 @@ export const csvSource: Source = {
 
   async splits(spec, request, tools) {
     const { heads, schema, dialect, options } = await openAll(spec, tools);
-    const parts = heads.flatMap((head) => partsOf(head, { request, schema, dialect, tools, options }));
+    const parts: CsvPart[] = [];
+    for (const head of heads) parts.push(...(await partsOf(head, { request, schema, dialect, tools, options })));
     return groupParts(parts, typeof options.onBadRow !== "string");
   },
 
@@ -67,6 +68,7 @@ async function openAll(spec: ConnectorSpec, tools: Tools): Promise<Opened> {
   const heads: CsvHead[] = [];
   for (const path of resolveFiles(tools.disk, options.paths, CSV_FILES)) {
     heads.push(await readCsvHead(path, options, { ...tools, dialect }));
+    await tools.turn?.();
   }
   const schema = csvSchema(heads, options, dialect);
   for (const head of heads) checkHead(head, heads[0] as CsvHead, { schema, options });
@@ -112,7 +114,7 @@ interface PartContext {
   readonly options: CsvSourceOptions;
 }
 
-function partsOf(head: CsvHead, context: PartContext): CsvPart[] {
+async function partsOf(head: CsvHead, context: PartContext): Promise<CsvPart[]> {
   const { request, schema, dialect, tools } = context;
   const types = new Map(schema.fields.map((field) => [field.name, field.type]));
   const columns = request.columns.map((name) => ({
@@ -125,7 +127,8 @@ function partsOf(head: CsvHead, context: PartContext): CsvPart[] {
   if (part.gzip) return [{ ...part, start: head.dataStart, end: Number.MAX_SAFE_INTEGER }];
   const handle = openFile(tools.disk, head.path);
   try {
-    return rowSpans(handle, dialect, { start: head.dataStart }).map((span) => ({ ...part, ...span }));
+    const where = { start: head.dataStart, ...(tools.turn === undefined ? {} : { turn: tools.turn }) };
+    return (await rowSpans(handle, dialect, where)).map((span) => ({ ...part, ...span }));
   } finally {
     handle.close();
   }

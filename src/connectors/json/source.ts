@@ -68,7 +68,10 @@ function optionsOf(spec: ConnectorSpec): JsonSourceOptions {
 async function openAll(spec: ConnectorSpec, tools: Tools): Promise<{ heads: JsonHead[]; schema: Schema }> {
   const options = optionsOf(spec);
   const heads: JsonHead[] = [];
-  for (const path of resolveFiles(tools.disk, options.paths, JSON_FILES)) heads.push(await readJsonHead(path, tools));
+  for (const path of resolveFiles(tools.disk, options.paths, JSON_FILES)) {
+    heads.push(await readJsonHead(path, tools));
+    await tools.turn?.();
+  }
   return { heads, schema: options.schema ?? guessSchema(heads, options.inferRows) };
 }
 

@@ -43,9 +43,9 @@ interface GroupData {
 }
 
 export const parquetSource: Source = {
-  describe(spec, tools) {
+  async describe(spec, tools) {
     const options = optionsOf(spec);
-    const files = openAll(spec, tools);
+    const files = await openAll(spec, tools);
     const schemas = files.map((file) => ({ path: file.path, schema: schemaOf(file) }));
     const rowCount = files.reduce((sum, file) => sum + file.footer.rowCount, 0);
     const info: SourceInfo = {
@@ -57,14 +57,15 @@ export const parquetSource: Source = {
     return info;
   },
 
-  splits(spec, request, tools) {
+  async splits(spec, request, tools) {
     const splits: Split[] = [];
     let rowsBefore = 0;
-    const files = openAll(spec, tools);
+    const files = await openAll(spec, tools);
     const groupCount = files.reduce((sum, file) => sum + file.footer.rowGroups.length, 0);
     for (const file of files) {
       if (enough(request, rowsBefore)) break;
       rowsBefore = fileSplits(file, { request, tools, splits, rowsBefore, groupCount });
+      await tools.turn?.();
     }
     return splits;
   },
@@ -78,16 +79,23 @@ function optionsOf(spec: ConnectorSpec): ParquetSourceOptions {
   return spec.options as unknown as ParquetSourceOptions; // written by `Stream.fromParquet`
 }
 
-function openAll(spec: ConnectorSpec, tools: Tools): ParquetFile[] {
-  return resolveFiles(tools.disk, optionsOf(spec).paths, PARQUET_FILES).map((path) => {
-    const handle = openFile(tools.disk, path);
-    try {
-      const footer = readFooter(path, handle);
-      return { path, footer, shapes: withArrowTypes(columnShapes(path, footer), footer.arrowSchema) };
-    } finally {
-      handle.close();
-    }
-  });
+async function openAll(spec: ConnectorSpec, tools: Tools): Promise<ParquetFile[]> {
+  const files: ParquetFile[] = [];
+  for (const path of resolveFiles(tools.disk, optionsOf(spec).paths, PARQUET_FILES)) {
+    files.push(openOne(path, tools));
+    await tools.turn?.();
+  }
+  return files;
+}
+
+function openOne(path: string, tools: Tools): ParquetFile {
+  const handle = openFile(tools.disk, path);
+  try {
+    const footer = readFooter(path, handle);
+    return { path, footer, shapes: withArrowTypes(columnShapes(path, footer), footer.arrowSchema) };
+  } finally {
+    handle.close();
+  }
 }
 
 function schemaOf(file: ParquetFile): Schema {
