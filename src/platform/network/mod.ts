@@ -1,3 +1,3 @@
 /** The network of a node: the kernel's `Transport` on libp2p over TLS. */
-export { formatAddress, type ParsedAddress, parseAddress } from "./address.ts";
+export { parseAddress } from "./address.ts";
 export { createTransport, type TransportOptions } from "./network.ts";
