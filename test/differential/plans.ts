@@ -85,6 +85,7 @@ class Plans {
       () => this.#aggregate(query),
       () => this.#join(query),
       () => this.#join(query),
+      () => this.#joinByName(query),
       () => this.#union(query),
       () => this.#rename(query),
       () => this.#top(query),
@@ -294,6 +295,35 @@ class Plans {
     const on = [...keys.map(([left, right]) => `${left.sql} = ${right.sql}`), ...(residual ? [residual.sql] : [])];
     const fields = how === "semi" || how === "anti" ? query.fields : both;
     return { node, fields, sql: `(${sides(how.toUpperCase())} ON ${on.join(" AND ")})`, inOrder: false };
+  }
+
+  /** On one name of both sides, which the result has once. */
+  #joinByName(query: Query): Query {
+    const random = this.#random;
+    const other = this.#renamed(this.scan(random.pick(this.#tables)), query);
+    const pairs = query.fields.flatMap((left) => {
+      const same = other.fields.filter((right) => sameType(left.type, right.type) && !isNested(left.type));
+      return same.map((right) => [left, right] as const);
+    });
+    const [pair] = random.sample(pairs, 1);
+    if (pair === undefined) return query;
+    const [{ name: key }, { name: otherKey }] = pair;
+    const how = random.pick(["inner", "left", "right", "full", "semi", "anti"] as const);
+    const node: LogicalNode = {
+      kind: "join",
+      left: query.node,
+      right: { kind: "rename", input: other.node, names: [{ from: otherKey, to: key }] },
+      how,
+      on: [{ left: expr.column(key), right: expr.column(key), merged: key }],
+      where: null,
+      suffix: "_right",
+    };
+    const rest = how === "semi" || how === "anti" ? [] : other.fields.filter(({ name }) => name !== otherKey);
+    const merged = how === "right" ? otherKey : how === "full" ? `coalesce(${key}, ${otherKey})` : key;
+    const left = query.fields.map(({ name }) => (name === key ? `${merged} AS ${key}` : name));
+    const list = [...left, ...rest.map(({ name }) => name)].join(", ");
+    const sides = `${query.sql} a ${how.toUpperCase()} JOIN ${other.sql} b ON ${key} = ${otherKey}`;
+    return { node, fields: [...query.fields, ...rest], sql: `(SELECT ${list} FROM ${sides})`, inOrder: false };
   }
 
   /** The same rows under new names, so that both sides of a join differ; nested columns may be on one side only. */
