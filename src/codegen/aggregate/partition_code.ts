@@ -50,5 +50,5 @@ export function appendRow(
     f.set(entry, i32.load(cursor, PartitionCursor.stage));
   });
   f.emit(i32.store(cursor, i32.add(entry, row.layout.bytes), PartitionCursor.next));
-  storeRow(code, row.layout, row.keys);
+  storeRow(code, row.layout, row);
 }

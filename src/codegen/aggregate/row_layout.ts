@@ -18,6 +18,8 @@ export interface RowLayout {
   readonly arguments: readonly HeldArgument[];
   /** Offset of the row's position in the input, where an aggregate asks for it. */
   readonly positionOffset: number | null;
+  /** Offset of the hash, where making it again would mean reading strings that are far away; else null. */
+  readonly hashOffset: number | null;
   readonly bytes: number;
 }
 
@@ -42,19 +44,25 @@ export function rowLayout(terminal: AggregateTerminal): RowLayout {
   }
   const hasPosition = terminal.aggregates.some(({ fn }) => fn === "first" || fn === "last");
   const positionOffset = hasPosition ? packing.take(8) : null;
-  return { keys, arguments: [...held.values()], positionOffset, bytes: packing.bytes };
+  const hashOffset = keys.some(({ repr }) => repr === "bytes") ? packing.take(4) : null;
+  return { keys, arguments: [...held.values()], positionOffset, hashOffset, bytes: packing.bytes };
 }
 
 /** Emits the stores of a row at `code.entry`, whose bytes may be anything before. */
-export function storeRow(code: EntryCode, layout: RowLayout, keys: readonly KeyParts[]): void {
+export function storeRow(
+  code: EntryCode,
+  layout: RowLayout,
+  row: { readonly keys: readonly KeyParts[]; readonly hash: Local<"i32"> },
+): void {
   const { scope, entry, state } = code;
   const { f } = scope;
   layout.keys.forEach((field, i) => {
-    const key = keys[i] as KeyParts;
+    const key = row.keys[i] as KeyParts;
     if (field.nullOffset !== null && key.isNull === null) f.emit(i32.store8(entry, 0, field.nullOffset));
     storeKey(scope, { entry, field, state }, key);
   });
   for (const argument of layout.arguments) storeArgument(code, argument, scope.evaluate(argument.expression));
+  if (layout.hashOffset !== null) f.emit(i32.store(entry, row.hash, layout.hashOffset));
   if (layout.positionOffset !== null) f.emit(i64.store(entry, rowPosition(code), layout.positionOffset));
 }
 

@@ -32,7 +32,8 @@ export function generateRows(terminal: AggregateTerminal): GeneratedPipeline {
     scope.branch(() => {
       const keys = rows.keys.map((field) => loadKeyParts(scope, from, field));
       // As in a merge: what is left of a tag when the bits that all have here are gone.
-      f.set(hash, i32.shl(i32.or(table.hash(keys), 1), PARTITION_BITS));
+      const whole = rows.hashOffset === null ? table.hash(keys) : i32.load(from, rows.hashOffset);
+      f.set(hash, i32.shl(i32.or(whole, 1), PARTITION_BITS));
       groups.find(scope, { keys, hash, storing: "shared" });
       const values = loadArguments(scope, from, rows);
       if (rows.positionOffset !== null) f.set(position, i64.load(from, rows.positionOffset));
