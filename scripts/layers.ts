@@ -31,7 +31,7 @@ export const LAYERS: readonly Layer[] = [
   { row: 6, folder: "agent", purpose: "slots, executor supervision, resource limits", isPlanned: true },
   { row: 6, folder: "cluster", purpose: "membership, failure detection, election, admission" },
   { row: 7, folder: "node", purpose: "one member: wires cluster, jobs and agent through ports" },
-  { row: 7, folder: "client", purpose: "library to submit to and watch a cluster", isPlanned: true },
+  { row: 7, folder: "client", purpose: "library to submit to and watch a cluster" },
   { row: 8, folder: "platform", purpose: "the only folder that names the runtime; implements the ports" },
   {
     row: 8,

@@ -1,15 +1,29 @@
+import { CLUSTER_COMMANDS, type ClusterCommandName, type ClusterOptionName } from "./commands_cluster.ts";
+
 /** The commands as data: the parser, the help and "did you mean" all read this table. */
 
-export type OptionName = "workers" | "memory" | "timeout" | "format" | "output" | "quiet" | "wasm" | "force";
+export type OptionName =
+  | "workers"
+  | "memory"
+  | "timeout"
+  | "format"
+  | "output"
+  | "quiet"
+  | "wasm"
+  | "force"
+  | ClusterOptionName;
 
 export interface OptionSpec {
   readonly name: OptionName;
   /** Name of the value in the help; null for a flag. */
   readonly value: string | null;
+  /** May be given several times, or once with commas. */
+  readonly isList?: true;
   readonly description: string;
 }
 
 export interface CommandSpec {
+  /** One word, or two of which the first is shared by a group of commands: "cluster status". */
   readonly name: CommandName;
   readonly summary: string;
   readonly positionals: readonly {
@@ -22,7 +36,7 @@ export interface CommandSpec {
   readonly examples: readonly { readonly line: string; readonly meaning: string }[];
 }
 
-export type CommandName = "run" | "explain" | "init" | "help";
+export type CommandName = "run" | "explain" | "init" | "help" | ClusterCommandName;
 
 const RUN: CommandSpec = {
   name: "run",
@@ -77,14 +91,22 @@ const INIT: CommandSpec = {
 const HELP: CommandSpec = {
   name: "help",
   summary: "Show help, for everything or for one command",
-  positionals: [{ name: "command", isRequired: false, description: "Command to explain" }],
+  positionals: [
+    { name: "command", isRequired: false, description: "Command to explain" },
+    { name: "subcommand", isRequired: false, description: "Its second word" },
+  ],
   options: [],
   notes: [],
   examples: [{ line: "sage help run", meaning: "all options of run" }],
 };
 
-export const COMMANDS: readonly CommandSpec[] = [RUN, EXPLAIN, INIT, HELP];
+export const COMMANDS: readonly CommandSpec[] = [RUN, EXPLAIN, INIT, ...CLUSTER_COMMANDS, HELP];
 
 export function findCommand(name: string): CommandSpec | null {
   return COMMANDS.find((command) => command.name === name) ?? null;
+}
+
+/** The commands that share a first word. */
+export function commandsOfGroup(group: string): readonly CommandSpec[] {
+  return COMMANDS.filter((command) => command.name.startsWith(`${group} `));
 }

@@ -1,14 +1,38 @@
-import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { unreachable } from "../kernel/mod.ts";
+import { COMMANDS, type CommandSpec, commandsOfGroup } from "./commands.ts";
+import { CLUSTER_COMMANDS } from "./commands_cluster.ts";
 import type { Paint } from "./paint.ts";
+import type { HelpTopic } from "./parse.ts";
 
 const COLUMN_GAP = 2;
 
+export function helpText(topic: HelpTopic, version: string, paint: Paint): string {
+  switch (topic.kind) {
+    case "all":
+      return generalHelp(version, paint);
+    case "group":
+      return groupHelp(topic.group, paint);
+    case "command":
+      return commandHelp(topic.command, paint);
+    default:
+      return unreachable(topic);
+  }
+}
+
 /** What `sage help` prints. */
-export function generalHelp(version: string, paint: Paint): string {
-  const commands = COMMANDS.map((command): [string, string] => [usageOf(command), command.summary]);
+function generalHelp(version: string, paint: Paint): string {
+  const isCluster = new Set<CommandSpec>(CLUSTER_COMMANDS);
   return [
-    `${paint.bold("sage")} ${version}: runs dataflows over Parquet, CSV, JSON and Arrow on all cores.`,
-    section("Commands", aligned(commands, paint), paint),
+    `${paint.bold("sage")} ${version}: runs dataflows over Parquet, CSV, JSON and Arrow, on all cores and many hosts.`,
+    section(
+      "Commands",
+      overview(
+        COMMANDS.filter((command) => !isCluster.has(command)),
+        paint,
+      ),
+      paint,
+    ),
+    section("Clusters", overview(CLUSTER_COMMANDS, paint), paint),
     section(
       "Options",
       aligned(
@@ -26,6 +50,7 @@ export function generalHelp(version: string, paint: Paint): string {
         [
           ["sage init demo", "write a first job"],
           ["cd demo && sage run job.ts", "run it"],
+          ["sage node", "start a cluster"],
         ],
         paint,
       ),
@@ -35,8 +60,21 @@ export function generalHelp(version: string, paint: Paint): string {
   ].join("\n");
 }
 
+/** What `sage cluster` prints, and `sage help cluster`. */
+function groupHelp(group: string, paint: Paint): string {
+  const body = overview(commandsOfGroup(group), paint);
+  return `${section("Commands", body, paint).trimStart()}\n\nMore on a command: sage help ${group} <command>\n`;
+}
+
+function overview(commands: readonly CommandSpec[], paint: Paint): string {
+  return aligned(
+    commands.map((command): [string, string] => [usageOf(command), command.summary]),
+    paint,
+  );
+}
+
 /** What `sage help <command>` prints. */
-export function commandHelp(command: CommandSpec, paint: Paint): string {
+function commandHelp(command: CommandSpec, paint: Paint): string {
   const options = command.options.map((option): [string, string] => [
     `--${option.name}${option.value === null ? "" : ` ${option.value}`}`,
     option.description,
@@ -44,7 +82,7 @@ export function commandHelp(command: CommandSpec, paint: Paint): string {
   const parts = [`${paint.bold(`sage ${command.name}`)}: ${command.summary}.`];
   parts.push(section("Usage", `  sage ${usageOf(command)}${options.length > 0 ? " [options]" : ""}`, paint));
   const positionals = command.positionals.map((item): [string, string] => [`<${item.name}>`, item.description]);
-  parts.push(section("Arguments", aligned(positionals, paint), paint));
+  if (positionals.length > 0) parts.push(section("Arguments", aligned(positionals, paint), paint));
   if (options.length > 0) parts.push(section("Options", aligned(options, paint), paint));
   const examples = command.examples.map((example): [string, string] => [example.line, example.meaning]);
   parts.push(section("Examples", aligned(examples, paint), paint));

@@ -18,10 +18,9 @@ async function runCommand(on: Terminal): Promise<number> {
         await on.out.write(`sage ${packageData.version}\n`);
         return EXIT.ok;
       case "help": {
-        const { commandHelp, generalHelp } = await import("./help.ts");
+        const { helpText } = await import("./help.ts");
         const paint = (await import("./paint.ts")).paintFor(on.out);
-        const { command } = parsed;
-        await on.out.write(command === null ? generalHelp(packageData.version, paint) : commandHelp(command, paint));
+        await on.out.write(helpText(parsed.of, packageData.version, paint));
         return EXIT.ok;
       }
       case "command":
@@ -49,6 +48,6 @@ async function dispatch(on: Terminal, parsed: ParsedCommand): Promise<number> {
     case "help":
       return EXIT.ok; // the parser has answered it
     default:
-      return unreachable(name);
+      return (await import("./cluster/mod.ts")).runClusterCommand(on, name, parsed);
   }
 }

@@ -1,4 +1,11 @@
-import { COMMANDS, type CommandSpec, findCommand, type OptionName, type OptionSpec } from "./commands.ts";
+import {
+  COMMANDS,
+  type CommandSpec,
+  commandsOfGroup,
+  findCommand,
+  type OptionName,
+  type OptionSpec,
+} from "./commands.ts";
 import { UsageError } from "./error.ts";
 
 export interface ParsedCommand {
@@ -6,38 +13,51 @@ export interface ParsedCommand {
   readonly positionals: readonly string[];
   /** Text as typed; never turned into a number here, so that a file named 007 keeps its name. */
   readonly values: ReadonlyMap<OptionName, string>;
+  /** Of options that may be given several times. */
+  readonly lists: ReadonlyMap<OptionName, readonly string[]>;
   readonly flags: ReadonlySet<OptionName>;
 }
 
+export type HelpTopic =
+  | { readonly kind: "all" }
+  | { readonly kind: "group"; readonly group: string }
+  | { readonly kind: "command"; readonly command: CommandSpec };
+
 export type Parsed =
   | { readonly kind: "version" }
-  | { readonly kind: "help"; readonly command: CommandSpec | null }
+  | { readonly kind: "help"; readonly of: HelpTopic }
   | { readonly kind: "command"; readonly parsed: ParsedCommand };
 
 /** @throws {UsageError} that says what was not understood and, where one is near, what was probably meant */
 export async function parse(args: readonly string[]): Promise<Parsed> {
   const [first, ...rest] = args;
-  if (first === undefined || first === "--help" || first === "-h") return { kind: "help", command: null };
+  if (first === undefined || first === "--help" || first === "-h") return { kind: "help", of: { kind: "all" } };
   if (first === "--version" || first === "-v" || first === "-V") return { kind: "version" };
-  const command = findCommand(first);
-  if (command === null) throw await unknownCommand(first);
-  const parsed = await parseArguments(command, rest);
-  if (parsed === "help") return { kind: "help", command };
+  const isGroup = commandsOfGroup(first).length > 0;
+  const [second, ...later] = rest;
+  if (isGroup && (second === undefined || second === "--help" || second === "-h")) return helpFor(first);
+  const name = isGroup ? `${first} ${second}` : first;
+  const command = findCommand(name);
+  if (command === null) throw await unknownCommand(name);
+  const parsed = await parseArguments(command, isGroup ? later : rest);
+  if (parsed === "help") return { kind: "help", of: { kind: "command", command } };
   checkPositionals(parsed);
-  if (command.name === "help") return helpFor(parsed.positionals[0]);
+  if (command.name === "help") return helpFor(parsed.positionals.join(" "));
   return { kind: "command", parsed };
 }
 
-async function helpFor(name: string | undefined): Promise<Parsed> {
-  if (name === undefined) return { kind: "help", command: null };
+async function helpFor(name: string): Promise<Parsed> {
+  if (name === "") return { kind: "help", of: { kind: "all" } };
+  if (commandsOfGroup(name).length > 0) return { kind: "help", of: { kind: "group", group: name } };
   const command = findCommand(name);
   if (command === null) throw await unknownCommand(name);
-  return { kind: "help", command };
+  return { kind: "help", of: { kind: "command", command } };
 }
 
 async function parseArguments(command: CommandSpec, args: readonly string[]): Promise<ParsedCommand | "help"> {
   const positionals: string[] = [];
   const values = new Map<OptionName, string>();
+  const lists = new Map<OptionName, string[]>();
   const flags = new Set<OptionName>();
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? "";
@@ -53,15 +73,20 @@ async function parseArguments(command: CommandSpec, args: readonly string[]): Pr
     const [name, inline] = splitOption(arg);
     const option = await findOption(command, name);
     if (option.value === null) {
-      if (inline !== null) throw new UsageError(`Option --${option.name} takes no value.`, { command: command.name });
+      if (inline !== null) throw wrongUse(command, `Option --${option.name} takes no value.`);
       flags.add(option.name);
-    } else {
-      if (values.has(option.name))
-        throw new UsageError(`Option --${option.name} is given twice.`, { command: command.name });
-      values.set(option.name, inline ?? valueAfter(command, option, args[++index]));
+      continue;
     }
+    const value = inline ?? valueAfter(command, option, args[++index]);
+    if (option.isList) lists.set(option.name, [...(lists.get(option.name) ?? []), ...value.split(",")]);
+    else if (values.has(option.name)) throw wrongUse(command, `Option --${option.name} is given twice.`);
+    else values.set(option.name, value);
   }
-  return { command, positionals, values, flags };
+  return { command, positionals, values, lists, flags };
+}
+
+function wrongUse(command: CommandSpec, message: string): UsageError {
+  return new UsageError(message, { command: command.name });
 }
 
 function splitOption(arg: string): [name: string, value: string | null] {

@@ -28,8 +28,8 @@ export function readRunOptions(terminal: Terminal, { positionals, values, flags 
   return {
     file: positionals[0] ?? "",
     workers: text(values.get("workers"), parseWorkers),
-    memoryBytes: text(values.get("memory"), parseMemory),
-    timeoutMs: text(values.get("timeout"), parseTimeout),
+    memoryBytes: text(values.get("memory"), (size) => parseMemory(size)),
+    timeoutMs: text(values.get("timeout"), (time) => parseTimeout(time)),
     format,
     outputPath,
     isQuiet: flags.has("quiet"),

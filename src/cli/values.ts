@@ -6,6 +6,7 @@ const WORKERS_MAX = 256;
 const MEMORY_BYTES_MIN = 16 * 2 ** 20;
 const MEMORY_BYTES_MAX = 4 * 2 ** 30;
 const TIMEOUT_MS_MAX = 2 ** 31 - 1;
+const TTL_MS_MAX = 366 * 864e5;
 
 const SIZE_FACTOR: Readonly<Record<string, number>> = {
   "": 1,
@@ -21,29 +22,43 @@ const SIZE_FACTOR: Readonly<Record<string, number>> = {
   gib: 2 ** 30,
 };
 
-const TIME_FACTOR: Readonly<Record<string, number>> = { ms: 1, "": 1e3, s: 1e3, m: 6e4, min: 6e4, h: 36e5 };
+const TIME_FACTOR: Readonly<Record<string, number>> = { ms: 1, "": 1e3, s: 1e3, m: 6e4, min: 6e4, h: 36e5, d: 864e5 };
 
-/** `512MB` is 512 × 10^6, `2GiB` is 2 × 2^30; 16MiB … 4GiB. */
-export function parseMemory(text: string): number {
+/** `512MB` is 512 × 10^6, `2GiB` is 2 × 2^30; 16MiB … 4GiB, for a node as much as it has. */
+export function parseMemory(text: string, command = "run"): number {
   const bytes = scaled(text, SIZE_FACTOR);
   if (bytes === null)
-    throw new UsageError(`--memory ${text} is not a size. Write one such as 512MB or 2GiB.`, { command: "run" });
-  if (bytes < MEMORY_BYTES_MIN || bytes > MEMORY_BYTES_MAX) {
-    throw new UsageError(`--memory ${text} is out of range: from 16MiB to 4GiB.`, { command: "run" });
+    throw new UsageError(`--memory ${text} is not a size. Write one such as 512MB or 2GiB.`, { command });
+  const isTooMuch = command === "run" && bytes > MEMORY_BYTES_MAX;
+  if (bytes < MEMORY_BYTES_MIN || isTooMuch) {
+    const range = command === "run" ? "from 16MiB to 4GiB" : "16MiB at least";
+    throw new UsageError(`--memory ${text} is out of range: ${range}.`, { command });
   }
   return Math.floor(bytes);
 }
 
 /** `500ms`, `30s`, `10m`, `1h`; a plain number is seconds. */
-export function parseTimeout(text: string): number {
+export function parseTimeout(text: string, command = "run"): number {
   const timeoutMs = scaled(text, TIME_FACTOR);
   if (timeoutMs === null) {
-    throw new UsageError(`--timeout ${text} is not a time. Write one such as 500ms, 30s or 10m.`, { command: "run" });
+    throw new UsageError(`--timeout ${text} is not a time. Write one such as 500ms, 30s or 10m.`, { command });
   }
   if (timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) {
-    throw new UsageError(`--timeout ${text} is out of range: from 1ms to 24 days.`, { command: "run" });
+    throw new UsageError(`--timeout ${text} is out of range: from 1ms to 24 days.`, { command });
   }
   return Math.floor(timeoutMs);
+}
+
+/** `30m`, `1h`, `7d`: how long a token can be used. */
+export function parseTtl(text: string): number {
+  const ttlMs = scaled(text, TIME_FACTOR);
+  const isTime = ttlMs !== null && /[a-z]/i.test(text);
+  if (!isTime)
+    throw new UsageError(`--ttl ${text} is not a time. Write one such as 30m, 1h or 7d.`, { command: "token create" });
+  if (ttlMs < 1_000 || ttlMs > TTL_MS_MAX) {
+    throw new UsageError(`--ttl ${text} is out of range: from 1s to 366d.`, { command: "token create" });
+  }
+  return Math.floor(ttlMs);
 }
 
 export function parseWorkers(text: string): number {

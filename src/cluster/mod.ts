@@ -7,7 +7,9 @@ export {
   type Machine,
   Proposer,
   type ProposerOptions,
+  type SnapshotPolicy,
 } from "./consensus/mod.ts";
+export * from "./contact/mod.ts";
 export type { MemberInfo } from "./fields.ts";
 export {
   DEFAULT_TIMINGS,

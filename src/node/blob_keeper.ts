@@ -1,8 +1,7 @@
 /** Gets the parts of blobs that this node's store lacks: those of a snapshot come without their content. */
-import { CHUNK_BYTES_MAX } from "../cluster/mod.ts";
+import { CHUNK_BYTES_MAX, type Peers } from "../cluster/mod.ts";
 import type { BlobHash, PeerId } from "../kernel/mod.ts";
 import { blobGet } from "../protocol/mod.ts";
-import type { Peers } from "./peers.ts";
 import type { NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 

@@ -1,4 +1,5 @@
 /** All that comes in from the network: connections to judge, posts to hand on, channels to serve. */
+import { JOIN_PROTOCOL, RPC_PROTOCOL } from "../cluster/mod.ts";
 import type { Admission, Channel, Log, PeerId, TransportHooks } from "../kernel/mod.ts";
 import {
   type GossipMessage,
@@ -12,8 +13,6 @@ import {
 } from "../protocol/mod.ts";
 import type { Message } from "../raft/mod.ts";
 import type { Gate } from "./gate.ts";
-import { JOIN_PROTOCOL } from "./join.ts";
-import { RPC_PROTOCOL } from "./peers.ts";
 import type { NodePorts } from "./ports.ts";
 
 export interface DoorsOptions {

@@ -3,12 +3,8 @@ import { SageError, type SageErrorOptions } from "../kernel/mod.ts";
 export type NodeErrorCode =
   /** Joining needs a token. */
   | "no-token"
-  | "not-reachable"
-  /** It was told to join itself. */
-  | "itself"
   /** It belongs to another cluster than the one it was told to join. */
   | "other-cluster"
-  | "bad-address"
   | "not-found"
   | "not-possible"
   | "refused"
@@ -19,6 +15,6 @@ export class NodeError extends SageError<NodeErrorCode> {
   override readonly name = "NodeError";
 
   constructor(code: NodeErrorCode, message: string, options: SageErrorOptions = {}) {
-    super(code, message, { retryable: code === "not-reachable" || code === "stopping", ...options });
+    super(code, message, { retryable: code === "stopping", ...options });
   }
 }

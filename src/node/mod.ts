@@ -1,8 +1,7 @@
+export { createAdmin, reachable } from "./admin.ts";
 export type { Belonging } from "./belonging.ts";
 export { NodeError, type NodeErrorCode } from "./error.ts";
-export { askToJoin, type JoinAs, type JoinInvitation, type JoinPorts, peerOfAddress } from "./join.ts";
 export { ClusterNode, type NodeEnd, type NodeHooks, type NodePhase } from "./node.ts";
-export { Peers, type PeersOptions, RPC_PROTOCOL } from "./peers.ts";
 export {
   DEFAULT_NODE_TIMINGS,
   type JoinOptions,

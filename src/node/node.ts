@@ -5,6 +5,7 @@
 import {
   type Actor,
   type ApplyResult,
+  askToJoin,
   type Command,
   ConsensusError,
   createClusterId,
@@ -12,7 +13,9 @@ import {
   FORMAT_MAX,
   type MemberInfo,
   type MemberView,
+  Peers,
   parseToken,
+  peerOfAddress,
   type SelfFacts,
 } from "../cluster/mod.ts";
 import { type Address, invariant, type PeerId, Timers } from "../kernel/mod.ts";
@@ -24,10 +27,8 @@ import { NodeError } from "./error.ts";
 import { Gate } from "./gate.ts";
 import { Gossip } from "./gossip.ts";
 import { handOver } from "./hand_over.ts";
-import { askToJoin, peerOfAddress } from "./join.ts";
-import { Peers } from "./peers.ts";
 import { DEFAULT_NODE_TIMINGS, type NodeOptions, type NodePorts, type NodeTimings } from "./ports.ts";
-import { Replica } from "./replica.ts";
+import { Replica, type ReplicaWatch } from "./replica.ts";
 import { eventsOf } from "./services/applied_events.ts";
 import type { ServiceContext } from "./services/context.ts";
 import { Events } from "./services/events.ts";
@@ -51,6 +52,7 @@ export interface NodeHooks {
   readonly roleChanged?: (change: RoleChange) => void;
   /** Only tests that look for their own blind spots give others. */
   readonly rules?: RaftRules;
+  readonly replica?: ReplicaWatch;
 }
 
 const REVIEW_MS = 10_000;
@@ -96,6 +98,8 @@ export class ClusterNode {
       timers: this.#timers,
       timings: this.#timings,
       ...(hooks.rules === undefined ? {} : { rules: hooks.rules }),
+      ...(hooks.replica === undefined ? {} : { watch: hooks.replica }),
+      ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
       post: (to, message) => this.#doors.post(to, { kind: "raft", message }),
       roleChanged: (change) => this.#roleChanged(change),
       membershipChanged: () => this.#lookSoon(),

@@ -1,3 +1,4 @@
+import type { SnapshotPolicy } from "../cluster/mod.ts";
 import type { Address, Clock, KeyPair, Keys, Log, Random, Transport } from "../kernel/mod.ts";
 import type { RaftStore } from "../raft/mod.ts";
 
@@ -45,6 +46,7 @@ export interface NodeOptions {
   readonly join: JoinOptions | null;
   readonly clusterName?: string;
   readonly timings?: Partial<NodeTimings>;
+  readonly snapshots?: Partial<SnapshotPolicy>;
 }
 
 export interface JoinOptions {

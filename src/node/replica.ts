@@ -9,22 +9,31 @@ import {
   Consensus,
   type Outcome,
   Proposer,
+  type SnapshotPolicy,
 } from "../cluster/mod.ts";
 import type { PeerId, Timers } from "../kernel/mod.ts";
 import type { Message, RaftRules, RoleChange } from "../raft/mod.ts";
 import type { NodePorts, NodeTimings } from "./ports.ts";
+
+/** Told of all that becomes of the state, before anyone else. */
+export interface ReplicaWatch {
+  readonly applied: (result: ApplyResult, data: Uint8Array) => void;
+  readonly restored: (snapshot: Uint8Array) => void;
+}
 
 export interface ReplicaOptions {
   readonly ports: NodePorts;
   readonly timers: Timers;
   readonly timings: NodeTimings;
   readonly rules?: RaftRules;
+  readonly snapshots?: Partial<SnapshotPolicy>;
   readonly post: (to: PeerId, message: Message) => void;
   readonly roleChanged: (change: RoleChange) => void;
   readonly membershipChanged: () => void;
   /** After each command that this node has applied; null: the whole state was replaced. */
   readonly applied: (result: ApplyResult | null) => void;
   readonly failed: (error: unknown) => void;
+  readonly watch?: ReplicaWatch;
 }
 
 /** How long a command or read may take unless its caller says. */
@@ -37,7 +46,7 @@ export class Replica {
   readonly #options: ReplicaOptions;
 
   constructor(options: ReplicaOptions) {
-    const { ports, timers, timings, rules } = options;
+    const { ports, timers, timings, rules, snapshots } = options;
     const { clock, random, keys, store, transport } = ports;
     this.#options = options;
     this.state = new ClusterState({ sha256: (bytes) => keys.sha256(bytes) });
@@ -57,6 +66,7 @@ export class Replica {
         random: () => random.next(),
         ...(rules === undefined ? {} : { rules }),
       },
+      ...(snapshots === undefined ? {} : { snapshots }),
       store,
       machine: {
         apply: (index, data) => this.#apply(index, data),
@@ -89,6 +99,7 @@ export class Replica {
 
   #apply(index: number, data: Uint8Array): void {
     const result = this.state.apply(index, data);
+    this.#options.watch?.applied(result, data);
     const { store } = this.#options.ports;
     for (const effect of result.effects) {
       if (effect.kind === "putBlob") store.putBlob(effect.hash, effect.bytes);
@@ -100,6 +111,7 @@ export class Replica {
 
   #restore(snapshot: Uint8Array): void {
     this.state.restore(snapshot);
+    this.#options.watch?.restored(snapshot);
     // The first restore happens while consensus is being made: nothing waits for anything yet.
     this.#proposer.restored();
     this.#options.applied(null);

@@ -34,6 +34,8 @@ export interface DataDirectory {
   readonly storePath: string;
   /** Notes, durably, which cluster this is the directory of. @throws {StoreError} when it is another's */
   belongTo(cluster: ClusterId): void;
+  /** A small file for what the node notes about its cluster. */
+  readonly keepsake: { load(): Uint8Array | null; save(bytes: Uint8Array): void };
   /** Lets others use it. */
   close(): void;
 }
@@ -49,6 +51,7 @@ const LOCK_PID = "lock.pid";
 const KEY = "identity.key";
 const NODE = "node.json";
 const STORE = "raft.db";
+const KEEPSAKE = "membership";
 /** What may lie in a directory that has no node.json yet: a start that was broken off. */
 const EARLY_FILES: readonly string[] = [LOCK, `${LOCK}-journal`, LOCK_PID, KEY, `${KEY}.tmp`, `${NODE}.tmp`];
 const KEY_HEAD = "sage-ed25519-1";
@@ -104,6 +107,19 @@ function opened({ path, peer, keyPair, unlock, cluster: found }: Opened): DataDi
         throw directoryError(path, cause);
       }
       cluster = joined;
+    },
+    keepsake: {
+      load: () => {
+        const file = join(path, KEEPSAKE);
+        return existsSync(file) ? Uint8Array.from(readFileSync(file)) : null;
+      },
+      save: (bytes) => {
+        try {
+          writeDurably(path, KEEPSAKE, bytes);
+        } catch (cause) {
+          throw directoryError(path, cause);
+        }
+      },
     },
     close: unlock,
   };
@@ -226,18 +242,19 @@ function checkCluster(path: string, node: NodeFile, cluster: ClusterId): void {
 }
 
 /** All of it or the old one, whatever happens meanwhile; readable by this user alone. */
-function writeDurably(path: string, name: string, text: string): void {
+function writeDurably(path: string, name: string, content: string | Uint8Array): void {
   const temporary = join(path, `${name}.tmp`);
   rmSync(temporary, { force: true });
-  writeWhole(temporary, text, "wx");
+  writeWhole(temporary, content, "wx");
   renameSync(temporary, join(path, name));
   syncDirectory(path);
 }
 
-function writeWhole(path: string, text: string, flags: "w" | "wx"): void {
+function writeWhole(path: string, content: string | Uint8Array, flags: "w" | "wx"): void {
   const file = openSync(path, flags, 0o600);
   try {
-    writeSync(file, text);
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { createInterface } from "node:readline";
 import { sendConsoleToStderr } from "./console.ts";
 
 /** The process as a command sees it: arguments, streams, signals, and time to show. */
@@ -7,6 +9,14 @@ export interface Terminal {
   readonly out: Output;
   readonly err: Output;
   environment(name: string): string | undefined;
+  /** Whether a person can answer questions. */
+  readonly isInteractive: boolean;
+  /** A line that the person typed, without its end; null when input has ended. */
+  readLine(): Promise<string | null>;
+  /** Unix time in milliseconds. */
+  wallMs(): number;
+  /** Text of a file. @throws the operating system's error */
+  readText(path: string): string;
   /** Milliseconds of a clock that only goes forward. */
   nowMs(): number;
   /** Calls back `afterMs` later, unless the returned function was called; does not keep the process alive. */
@@ -41,6 +51,12 @@ export const terminal: Terminal = {
     return outputOf(process.stderr);
   },
   environment: (name) => process.env[name],
+  get isInteractive() {
+    return process.stdin.isTTY === true && process.stderr.isTTY === true;
+  },
+  readLine,
+  wallMs: () => Date.now(),
+  readText: (path) => readFileSync(path, "utf8"),
   nowMs: () => performance.now(),
   schedule(afterMs, callback) {
     const timer = setTimeout(callback, afterMs);
@@ -85,6 +101,17 @@ function outputOf(stream: StandardStream): Output {
 function isBrokenPipe(error: Error): boolean {
   const code = (error as { code?: string }).code;
   return code === "EPIPE" || code === "ERR_STREAM_DESTROYED" || code === "ECONNRESET";
+}
+
+function readLine(): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>();
+  const lines = createInterface({ input: process.stdin });
+  lines.once("line", (line) => {
+    resolve(line);
+    lines.close();
+  });
+  lines.once("close", () => resolve(null));
+  return promise;
 }
 
 function onInterrupt(handler: (exitCode: number) => void): () => void {

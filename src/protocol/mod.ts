@@ -69,6 +69,7 @@ export {
   type CallContext,
   type CallMethod,
   defineMethod,
+  type ItemOutput,
   type ItemShape,
   type MethodTable,
   methodTable,

@@ -17,9 +17,14 @@ export function integer(min = 0, max: number = Number.MAX_SAFE_INTEGER) {
   return v.pipe(v.number(), v.safeInteger(), v.minValue(min), v.maxValue(max));
 }
 
+/** Over any buffer: the class alone would mean one of its own. */
+function isBytes(value: unknown): boolean {
+  return value instanceof Uint8Array;
+}
+
 export function bytes(bytesMax: number) {
   return v.pipe(
-    v.instance(Uint8Array),
+    v.custom<Uint8Array>(isBytes, "not bytes"),
     v.check((value) => value.length <= bytesMax, `more than ${bytesMax} bytes`),
   );
 }

@@ -3,7 +3,7 @@ import { bytesText, durationText, rateText } from "../../src/cli/quantity.ts";
 import { chooseFormat, parseMemory, parseTimeout, parseWorkers } from "../../src/cli/values.ts";
 
 test("sizes take decimal and binary units in any case", () => {
-  expect(["512MB", "512mib", "1.5 GiB", "2g", "16777216"].map(parseMemory)).toEqual([
+  expect(["512MB", "512mib", "1.5 GiB", "2g", "16777216"].map((text) => parseMemory(text))).toEqual([
     512e6,
     512 * 2 ** 20,
     1.5 * 2 ** 30,
@@ -13,7 +13,7 @@ test("sizes take decimal and binary units in any case", () => {
 });
 
 test("times take ms, s, m and h, and plain numbers are seconds", () => {
-  expect(["500ms", "30s", "10m", "1h", "2", "1.5s"].map(parseTimeout)).toEqual([500, 30e3, 600e3, 36e5, 2e3, 1500]);
+  expect(["500ms", "30s", "10m", "1h", "2", "1.5s"].map((text) => parseTimeout(text))).toEqual([500, 30e3, 600e3, 36e5, 2e3, 1500]);
 });
 
 test("workers are whole numbers", () => {

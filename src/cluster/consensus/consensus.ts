@@ -4,7 +4,7 @@
  * All that arrives in one turn is handled in one round at its end, so that many proposals share one durable write. A write
  * that fails is the end: what is not saved must not be sent, so this node falls silent and says why.
  */
-import type { Clock, PeerId, Timers } from "../../kernel/mod.ts";
+import type { Clock, PeerId, TimerId, Timers } from "../../kernel/mod.ts";
 import {
   changeOf,
   type DropReason,
@@ -32,8 +32,20 @@ export interface Machine {
   readonly restore: (snapshot: Uint8Array) => void;
 }
 
+/** When the log is cut off and what stays of it. */
+export interface SnapshotPolicy {
+  /** Entries applied since the last snapshot, or their bytes, after which the next is made. */
+  readonly everyEntries: number;
+  readonly everyBytes: number;
+  /** Entries before a snapshot that stay in the log, for followers that lag a little. */
+  readonly keepEntries: number;
+}
+
+const SNAPSHOT_POLICY: SnapshotPolicy = { everyEntries: 20_000, everyBytes: 32 << 20, keepEntries: 2_000 };
+
 export interface ConsensusOptions {
   readonly raft: RaftOptions;
+  readonly snapshots?: Partial<SnapshotPolicy>;
   readonly store: RaftStore;
   readonly machine: Machine;
   readonly clock: Clock;
@@ -46,18 +58,14 @@ export interface ConsensusOptions {
   readonly failed: (error: unknown) => void;
 }
 
-/** Entries applied since the last snapshot, or their bytes, after which the next is made. */
-const SNAPSHOT_EVERY_ENTRIES = 20_000;
-const SNAPSHOT_EVERY_BYTES = 32 << 20;
-/** Entries before a snapshot that stay in the log, for followers that lag a little. */
-const KEEP_ENTRIES = 2_000;
-/** The clock is looked at this often at least: deadlines of a machine change with what it hears. */
-const TICK_MS = 25;
+/** Least time from one look at the clock to the next. */
+const TICK_MS_MIN = 1;
 
 type Dropped = (reason: DropReason) => void;
 
 export class Consensus {
   readonly #options: ConsensusOptions;
+  readonly #snapshots: SnapshotPolicy;
   readonly #raft: Raft;
   readonly #reads: Reads;
   readonly #forwarded = new Map<number, Dropped>();
@@ -65,17 +73,21 @@ export class Consensus {
   #bytesSinceSnapshot = 0;
   #isScheduled = false;
   #isStopped = false;
+  #timer: TimerId | null = null;
+  /** When the timer rings; the machine may have put off what it was set for. */
+  #ringsMs = Number.POSITIVE_INFINITY;
 
   /** Goes on where the store ends: `machine` is restored from its snapshot first. */
   constructor(options: ConsensusOptions) {
     const { raft, store, machine, clock, timers } = options;
     this.#options = options;
+    this.#snapshots = { ...SNAPSHOT_POLICY, ...options.snapshots };
     const { snapshot } = store.load();
     if (snapshot !== null && snapshot.bytes > 0) machine.restore(store.snapshotBytes(0, snapshot.bytes));
     this.#raft = new Raft(raft, store, clock.nowMs());
     this.#reads = new Reads({ clock, timers, ask: (id) => this.#input(() => this.#raft.read(id, clock.nowMs())) });
-    timers.every(TICK_MS, () => this.#input(() => this.#raft.tick(clock.nowMs())));
     this.#schedule();
+    this.#arm();
   }
 
   step(from: PeerId, message: Message): void {
@@ -138,6 +150,21 @@ export class Consensus {
     if (this.#isStopped) return;
     run();
     this.#schedule();
+    this.#arm();
+  }
+
+  /** Sees to it that the clock is looked at in time for what the machine does next; an earlier look does no harm. */
+  #arm(): void {
+    const dueMs = this.#raft.dueMs();
+    if (this.#timer !== null && this.#ringsMs <= dueMs) return;
+    const { timers } = this.#options;
+    if (this.#timer !== null) timers.cancel(this.#timer);
+    const delayMs = Math.max(TICK_MS_MIN, dueMs - this.#nowMs);
+    this.#ringsMs = this.#nowMs + delayMs;
+    this.#timer = timers.after(delayMs, () => {
+      this.#timer = null;
+      this.#input(() => this.#raft.tick(this.#nowMs));
+    });
   }
 
   /** One round at the end of the turn, if there is anything to do. */
@@ -154,6 +181,7 @@ export class Consensus {
     try {
       while (!this.#isStopped && this.#raft.hasReady()) this.#handle(this.#raft.ready());
       this.#compact();
+      if (!this.#isStopped) this.#arm();
     } catch (error) {
       this.stop();
       this.#options.failed(error);
@@ -190,11 +218,11 @@ export class Consensus {
   }
 
   #compact(): void {
-    const isDue =
-      this.#entriesSinceSnapshot >= SNAPSHOT_EVERY_ENTRIES || this.#bytesSinceSnapshot >= SNAPSHOT_EVERY_BYTES;
+    const { everyEntries, everyBytes, keepEntries } = this.#snapshots;
+    const isDue = this.#entriesSinceSnapshot >= everyEntries || this.#bytesSinceSnapshot >= everyBytes;
     if (!isDue || this.#isStopped) return;
     const index = this.status().applied;
-    this.#raft.compact({ index, data: this.#options.machine.snapshot(), keepEntries: KEEP_ENTRIES });
+    this.#raft.compact({ index, data: this.#options.machine.snapshot(), keepEntries });
     this.#entriesSinceSnapshot = 0;
     this.#bytesSinceSnapshot = 0;
   }

@@ -1,3 +1,3 @@
-export { Consensus, type ConsensusOptions, type Machine } from "./consensus.ts";
+export { Consensus, type ConsensusOptions, type Machine, type SnapshotPolicy } from "./consensus.ts";
 export { ConsensusError, type ConsensusErrorCode } from "./error.ts";
 export { Proposer, type ProposerOptions } from "./proposer.ts";

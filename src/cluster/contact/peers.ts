@@ -1,5 +1,5 @@
-import type { Clock, Log, PeerId, Transport } from "../kernel/mod.ts";
-import { type MethodTable, type Role, RpcSession, type VersionRange } from "../protocol/mod.ts";
+import type { Clock, Log, PeerId, Transport } from "../../kernel/mod.ts";
+import { type MethodTable, type Role, RpcSession, type VersionRange } from "../../protocol/mod.ts";
 
 export const RPC_PROTOCOL = "/sage/rpc/1";
 

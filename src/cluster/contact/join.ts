@@ -1,5 +1,4 @@
 /** How this process comes into a cluster: it shows a token to a member and gets a certificate. */
-import { AdmissionError, FORMAT_MAX, type Grant, type MemberInfo, openGrant, parseToken } from "../cluster/mod.ts";
 import {
   type Address,
   type Clock,
@@ -8,9 +7,12 @@ import {
   SageError,
   type Transport,
   TransportError,
-} from "../kernel/mod.ts";
-import { join, ownVersions, RpcSession } from "../protocol/mod.ts";
-import { NodeError } from "./error.ts";
+} from "../../kernel/mod.ts";
+import { join, ownVersions, RpcSession } from "../../protocol/mod.ts";
+import { AdmissionError, type Grant, openGrant, parseToken } from "../admission/mod.ts";
+import type { MemberInfo } from "../fields.ts";
+import { FORMAT_MAX } from "../state/mod.ts";
+import { ContactError } from "./error.ts";
 
 export const JOIN_PROTOCOL = "/sage/join/1";
 /** For one member to answer; a cluster that is busy electing needs a few seconds. */
@@ -39,7 +41,7 @@ export interface JoinInvitation {
  * Asks the members at the addresses, one after the other, until one lets this peer in.
  *
  * @throws {AdmissionError} the cluster says no: asking another member would not help
- * @throws {NodeError} not-reachable, itself, bad-address
+ * @throws {ContactError} not-reachable, itself, bad-address
  */
 export async function askToJoin(
   ports: JoinPorts,
@@ -51,7 +53,7 @@ export async function askToJoin(
   for (const address of addresses) {
     const peer = peerOfAddress(ports.keys, address);
     if (peer === ports.transport.self) {
-      throw new NodeError("itself", `Cannot join ${address}: that is this node itself. Use another node's address.`);
+      throw new ContactError("itself", `Cannot join ${address}: that is this node itself. Use another node's address.`);
     }
     try {
       return await askAt(ports, { peer, address, token }, as);
@@ -60,17 +62,17 @@ export async function askToJoin(
       failures.push(`${address}: ${error.message}`);
     }
   }
-  throw new NodeError(
+  throw new ContactError(
     "not-reachable",
     `Cannot join cluster: no node answered. Is sage node running there, and is the address reachable from here?\n  ${failures.join("\n  ")}`,
   );
 }
 
-/** The peer that an address names. @throws {NodeError} bad-address */
+/** The peer that an address names. @throws {ContactError} bad-address */
 export function peerOfAddress(keys: Keys, address: Address): PeerId {
   const peer = /\/p2p\/([A-Za-z0-9]+)$/.exec(address)?.[1] ?? "";
   if (keys.publicKeyOf(peer) !== null) return peer as PeerId; // it names an Ed25519 key
-  throw new NodeError(
+  throw new ContactError(
     "bad-address",
     `Cannot use address ${address}: it does not end in a node's id. Copy it from what sage node printed: …/p2p/12D3…`,
   );

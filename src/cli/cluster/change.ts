@@ -1,0 +1,71 @@
+import type { ClusterClient } from "../../client/mod.ts";
+import type { PeerId } from "../../kernel/mod.ts";
+import type { Terminal } from "../../platform/mod.ts";
+import {
+  clusterLeave,
+  clusterRotateKey,
+  clusterStatus,
+  clusterTransferLeader,
+  type MemberStatus,
+} from "../../protocol/mod.ts";
+import { EXIT, UsageError } from "../error.ts";
+import type { ParsedCommand } from "../parse.ts";
+import { confirm } from "./confirm.ts";
+import { withClient } from "./session.ts";
+
+export function leave(on: Terminal, parsed: ParsedCommand): Promise<number> {
+  return withClient(on, parsed, async ({ client, timeoutMs }) => {
+    const wanted = await chosenMember(client, parsed, timeoutMs);
+    const what = wanted === null ? "the node that answers" : `${wanted.name} (${wanted.peer})`;
+    const isSure = await confirm(on, parsed, `Take ${what} out of the cluster for good?`);
+    if (!isSure) return EXIT.jobFailed;
+    const { peer } = await client.call(clusterLeave, wanted === null ? {} : { peer: wanted.peer }, { timeoutMs });
+    await on.out.write(`${wanted?.name ?? peer} has left the cluster\n`);
+    return EXIT.ok;
+  });
+}
+
+export function transferLeader(on: Terminal, parsed: ParsedCommand): Promise<number> {
+  return withClient(on, parsed, async ({ client, timeoutMs }) => {
+    const wanted = await chosenMember(client, parsed, timeoutMs);
+    const { leader, term } = await client.call(clusterTransferLeader, wanted === null ? {} : { to: wanted.peer }, {
+      timeoutMs,
+    });
+    const { members } = await client.call(clusterStatus, {}, { timeoutMs });
+    await on.out.write(`${nameOf(members, leader)} leads in term ${term}\n`);
+    return EXIT.ok;
+  });
+}
+
+export function rotateKey(on: Terminal, parsed: ParsedCommand): Promise<number> {
+  return withClient(on, parsed, async ({ client, timeoutMs }) => {
+    const { keyId } = await client.call(clusterRotateKey, {}, { timeoutMs });
+    await on.out.write(
+      `the cluster signs with key ${keyId} now; nodes renew their certificates by themselves, then the old key is retired\n`,
+    );
+    return EXIT.ok;
+  });
+}
+
+/** The member that the command names by name, id or the beginning of its id; null when it names none. */
+async function chosenMember(
+  client: ClusterClient,
+  { positionals, command }: ParsedCommand,
+  timeoutMs: number,
+): Promise<MemberStatus | null> {
+  const [wanted] = positionals;
+  if (wanted === undefined) return null;
+  const { members } = await client.call(clusterStatus, {}, { timeoutMs });
+  const exact = members.find(({ peer, name }) => peer === wanted || name === wanted);
+  if (exact !== undefined) return exact;
+  const near = members.filter(({ peer }) => peer.startsWith(wanted));
+  const [only, second] = near;
+  if (only !== undefined && second === undefined) return only;
+  const names = members.map(({ name }) => name).join(", ");
+  const problem = only === undefined ? `No node is called ${wanted}` : `${wanted} is the beginning of several ids`;
+  throw new UsageError(`${problem}. Nodes: ${names}.`, { command: command.name });
+}
+
+function nameOf(members: readonly MemberStatus[], peer: PeerId): string {
+  return members.find((member) => member.peer === peer)?.name ?? peer;
+}

@@ -1,0 +1,20 @@
+import { encodeCredentials } from "../../cluster/mod.ts";
+import { login, type Terminal, writeCredentialsText } from "../../platform/mod.ts";
+import { EXIT, UsageError } from "../error.ts";
+import type { ParsedCommand } from "../parse.ts";
+import { parseNodeAddress } from "./address.ts";
+import { credentialsPath, SOFTWARE } from "./session.ts";
+
+export async function loginCommand(on: Terminal, { values, lists }: ParsedCommand): Promise<number> {
+  const addresses = (lists.get("to") ?? []).map((text) => parseNodeAddress(text, "to", "login"));
+  const token = values.get("token");
+  if (addresses.length === 0 || token === undefined) {
+    throw new UsageError("sage login needs --to ADDRESS and --token TOKEN.", { command: "login" });
+  }
+  const name = values.get("name") ?? on.environment("USER") ?? on.environment("LOGNAME") ?? "user";
+  const credentials = await login({ addresses, token }, { name, software: SOFTWARE });
+  const path = credentialsPath(on);
+  writeCredentialsText(path, encodeCredentials(credentials));
+  await on.err.write(`logged in to cluster ${credentials.cluster}; credentials are in ${path}\n`);
+  return EXIT.ok;
+}

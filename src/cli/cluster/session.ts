@@ -1,0 +1,73 @@
+/** What commands that ask a cluster share: credentials, a client, and its end. */
+import packageData from "../../../package.json" with { type: "json" };
+import type { ClusterClient } from "../../client/mod.ts";
+import { type Credentials, decodeCredentials } from "../../cluster/mod.ts";
+import {
+  createKeys,
+  defaultCredentialsFile,
+  isReadableByOthers,
+  openClient,
+  readCredentialsText,
+  type Terminal,
+} from "../../platform/mod.ts";
+import { UsageError } from "../error.ts";
+import type { ParsedCommand } from "../parse.ts";
+import { parseTimeout } from "../values.ts";
+import { parseNodeAddress } from "./address.ts";
+
+export const SOFTWARE = `sage ${packageData.version}`;
+const TIMEOUT_MS = 10_000;
+
+/** `$SAGE_CREDENTIALS`, or the file in the user's configuration. */
+export function credentialsPath(on: Terminal): string {
+  return on.environment("SAGE_CREDENTIALS") || defaultCredentialsFile();
+}
+
+export interface AskContext {
+  readonly client: ClusterClient;
+  readonly timeoutMs: number;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs `ask` with a client for the cluster that the credentials file names. Errors as of `ClusterClient.call`. */
+export async function withClient<T>(
+  on: Terminal,
+  { command, values, lists }: ParsedCommand,
+  ask: (context: AskContext) => Promise<T>,
+): Promise<T> {
+  const to = lists.get("to")?.map((text) => parseNodeAddress(text, "to", command.name));
+  const timeout = values.get("timeout");
+  const timeoutMs = timeout === undefined ? TIMEOUT_MS : parseTimeout(timeout, command.name);
+  const credentials = await loadCredentials(on);
+  const client = await openClient({
+    credentials,
+    software: SOFTWARE,
+    ...(to === undefined ? {} : { addresses: to }),
+  });
+  const stop = new AbortController();
+  const release = on.onInterrupt((code) => {
+    stop.abort();
+    on.exit(code);
+  });
+  try {
+    return await ask({ client, timeoutMs, signal: stop.signal });
+  } finally {
+    release();
+    await client.close();
+  }
+}
+
+async function loadCredentials(on: Terminal): Promise<Credentials> {
+  const path = credentialsPath(on);
+  const text = readCredentialsText(path);
+  if (text === null) {
+    throw new UsageError(
+      `There are no credentials at ${path}. The first node of a cluster writes them for its own user; elsewhere get them with: sage login --to ADDRESS --token TOKEN`,
+    );
+  }
+  if (isReadableByOthers(path)) {
+    throw new UsageError(`${path} can be read by others, who could pass for you. If nobody has: chmod 600 ${path}`);
+  }
+  return decodeCredentials(await createKeys(), text);
+}

@@ -1,0 +1,17 @@
+import { SageError, type SageErrorOptions } from "../kernel/mod.ts";
+
+export type ClientErrorCode =
+  /** No node of the cluster answered. */
+  | "not-reachable"
+  /** The nodes do not accept these credentials. */
+  | "refused"
+  | "closed";
+
+/** A cluster could not be used. Errors of what was asked for come as `RemoteError`. */
+export class ClientError extends SageError<ClientErrorCode> {
+  override readonly name = "ClientError";
+
+  constructor(code: ClientErrorCode, message: string, options: SageErrorOptions = {}) {
+    super(code, message, { retryable: code === "not-reachable", ...options });
+  }
+}

@@ -1,0 +1,55 @@
+/** A client's ports on this machine. */
+import { type ClientPorts, ClusterClient } from "../client/mod.ts";
+import { askToJoin, type Credentials, type JoinInvitation } from "../cluster/mod.ts";
+import type { Address, Log } from "../kernel/mod.ts";
+import { systemClock } from "./clock.ts";
+import { createKeys } from "./keys.ts";
+import { createTransport } from "./network/mod.ts";
+
+/** Clients report by errors; what the transport would log is not for their users. */
+const SILENT: Log = { write: () => undefined };
+
+export function openClient(options: {
+  readonly credentials: Credentials;
+  readonly addresses?: readonly Address[];
+  readonly software: string;
+}): Promise<ClusterClient> {
+  const { credentials, addresses, software } = options;
+  const ports: ClientPorts = {
+    clock: systemClock,
+    keys: createKeys(),
+    log: SILENT,
+    transport: createTransport({ keyPair: credentials.key, log: SILENT }),
+  };
+  return ClusterClient.open({ ports, credentials, software, ...(addresses === undefined ? {} : { addresses }) });
+}
+
+/** Exchanges a token for credentials, under a new key. Errors as of `askToJoin`. */
+export async function login(
+  invitation: JoinInvitation,
+  as: { readonly name: string; readonly software: string },
+): Promise<Credentials> {
+  const keys = createKeys();
+  const key = keys.create();
+  const transport = createTransport({ keyPair: key, log: SILENT });
+  await transport.start({
+    credential: () => new Uint8Array(),
+    admit: () => ({ kind: "guest" }),
+    connected: () => undefined,
+    disconnected: () => undefined,
+    posted: () => undefined,
+    opened: (channel) => channel.abort("clients serve nothing"),
+  });
+  try {
+    const grant = await askToJoin({ clock: systemClock, keys, transport }, invitation, { ...as, member: null });
+    const others = grant.members.flatMap(({ peer, addresses }) => addresses.map((address) => withPeer(address, peer)));
+    const addresses = [...new Set([...invitation.addresses, ...others])].slice(0, 16);
+    return { name: as.name, cluster: grant.cluster, addresses, key, certificate: grant.certificate };
+  } finally {
+    await transport.stop();
+  }
+}
+
+function withPeer(address: Address, peer: string): Address {
+  return address.includes("/p2p/") ? address : (`${address}/p2p/${peer}` as Address);
+}

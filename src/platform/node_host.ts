@@ -1,0 +1,84 @@
+/** A node's ports on this machine: its directory, store, key, network and log. */
+import { hostname, totalmem } from "node:os";
+import type { Address, ClusterId, LogLevel, PeerId } from "../kernel/mod.ts";
+import type { NodePorts } from "../node/mod.ts";
+import { systemClock } from "./clock.ts";
+import { openDataDirectory } from "./data_directory.ts";
+import { createKeys } from "./keys.ts";
+import { type LogFormat, openLog } from "./log.ts";
+import { createTransport } from "./network/mod.ts";
+import { systemRandom } from "./random.ts";
+import { openRaftStore } from "./store/raft_store.ts";
+
+export interface NodeHostOptions {
+  readonly dataDir: string;
+  readonly listen: readonly Address[];
+  readonly announce: readonly Address[];
+  readonly logFormat: LogFormat;
+  readonly logLevel: LogLevel;
+  /** The cluster that the node is to join, where known. */
+  readonly cluster?: ClusterId;
+  readonly mdns: boolean;
+  /** Only with `mdns`. */
+  found?(peer: PeerId, addresses: readonly Address[]): void;
+}
+
+export interface NodeHost {
+  readonly ports: NodePorts;
+  /** Notes which cluster the directory belongs to. @throws {StoreError} wrong-cluster */
+  belongTo(cluster: ClusterId): void;
+  /** After the node has stopped: gives the directory back and flushes the log. */
+  close(): void;
+}
+
+/** @throws {StoreError} what is wrong with the directory, {TransportError} bad-address */
+export function openNodeHost(options: NodeHostOptions): NodeHost {
+  const keys = createKeys();
+  const { dataDir, listen, announce, logFormat, logLevel, cluster, mdns, found } = options;
+  const directory = openDataDirectory(dataDir, keys, cluster === undefined ? {} : { cluster });
+  const log = openLog(systemClock, { format: logFormat, level: logLevel });
+  try {
+    const ports: NodePorts = {
+      clock: systemClock,
+      random: systemRandom,
+      keys,
+      log,
+      identity: directory.keyPair,
+      transport: createTransport({
+        keyPair: directory.keyPair,
+        log,
+        listen,
+        ...(announce.length === 0 ? {} : { announce }),
+        mdns,
+        ...(found === undefined ? {} : { found: (peer, addresses) => found(peer, addresses) }),
+      }),
+      store: openRaftStore(directory.storePath, { owner: directory.peer }),
+      keepsake: directory.keepsake,
+      residentBytes: () => process.memoryUsage.rss(),
+    };
+    return {
+      ports,
+      belongTo: (joined) => directory.belongTo(joined),
+      close: () => {
+        log.close();
+        directory.close();
+      },
+    };
+  } catch (error) {
+    directory.close();
+    throw error;
+  }
+}
+
+/** What a node is called and offers unless it is told. */
+export function machineDefaults(): { readonly name: string; readonly slots: number; readonly memoryBytes: number } {
+  const plain = hostname()
+    .replaceAll(/[^A-Za-z0-9._-]/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "");
+  const cores = navigator.hardwareConcurrency;
+  return {
+    name: plain.slice(0, 48) || "node",
+    slots: Math.max(1, Math.floor(cores / 2)),
+    memoryBytes: Math.floor(totalmem() * 0.6),
+  };
+}
