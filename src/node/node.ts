@@ -420,6 +420,7 @@ export class ClusterNode {
       options: this.#options,
       replica: this.#replica,
       gossip: () => this.#gossip,
+      peers: () => this.#peers,
       startedMs: this.#startedMs,
       phase: () => (this.#phase === "ended" ? "leaving" : this.#phase),
       actor: (peer) => this.#actor(peer),

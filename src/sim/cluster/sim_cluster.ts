@@ -1,23 +1,22 @@
 /** A whole cluster of real nodes in one process, on virtual time, network and disks, from one seed. */
 import { createToken, createTokenId } from "../../cluster/mod.ts";
 import type { LogFields, LogLevel, PeerId } from "../../kernel/mod.ts";
-import type { NodeEnd, NodeOptions } from "../../node/mod.ts";
-import type { RaftRules, RaftStore, RoleChange } from "../../raft/mod.ts";
+import type { NodeOptions } from "../../node/mod.ts";
+import type { RaftRules } from "../../raft/mod.ts";
 import { Network } from "../network/network.ts";
 import { Trace } from "../trace.ts";
-import type { Host } from "../world/host.ts";
 import { VirtualKeys } from "../world/virtual_keys.ts";
-import { World } from "../world/world.ts";
-import { SimNode } from "./sim_node.ts";
+import { type Settle, World } from "../world/world.ts";
+import { SimNode, type SimNodeHooks, type WrapStore } from "./sim_node.ts";
 
 export interface SimClusterOptions {
   readonly seed: number;
-  readonly settle: () => Promise<void>;
+  readonly settle: Settle;
   /** Keep a trace; costs time and memory. */
   readonly hasTrace?: boolean;
   readonly node?: Partial<NodeOptions>;
   readonly rules?: RaftRules;
-  wrapStore?(store: RaftStore, host: Host): RaftStore;
+  readonly wrapStore?: WrapStore;
 }
 
 const TOKEN_TTL_MS = 30 * 86_400_000;
@@ -31,9 +30,8 @@ export class SimCluster {
   readonly #nodes = new Map<string, SimNode>();
   readonly #names = new Map<PeerId, string>();
   #token: string | null = null;
-  onRole: (node: SimNode, change: RoleChange) => void = () => undefined;
-  onEnd: (node: SimNode, end: NodeEnd | { readonly kind: "not-started"; readonly error: unknown }) => void = () =>
-    undefined;
+  /** Told of what nodes do; at most one. */
+  watch: Partial<SimNodeHooks> = {};
 
   constructor(options: SimClusterOptions) {
     this.#options = options;
@@ -68,15 +66,20 @@ export class SimCluster {
       ...(rules === undefined ? {} : { rules }),
       ...(wrapStore === undefined ? {} : { wrapStore }),
       hooks: {
-        log: (of, level, event, fields) => this.#log(of, level, event, fields),
+        log: (of, level, event, fields) => {
+          this.#log(of, level, event, fields);
+          this.watch.log?.(of, level, event, fields);
+        },
         roleChanged: (of, change) => {
           this.note(of.name, `${change.role} in term ${change.term}`);
-          this.onRole(of, change);
+          this.watch.roleChanged?.(of, change);
         },
         ended: (of, end) => {
           this.note(of.name, `ended: ${end.kind}${"error" in end ? ` ${String(end.error)}` : ""}`);
-          this.onEnd(of, end);
+          this.watch.ended?.(of, end);
         },
+        applied: (of, result, data) => this.watch.applied?.(of, result, data),
+        restored: (of, snapshot) => this.watch.restored?.(of, snapshot),
       },
     });
     this.#nodes.set(name, made);
@@ -113,7 +116,7 @@ export class SimCluster {
 
   /** A new host that asks any two members to let it in. */
   joinNew(name: string, options: Partial<NodeOptions> = {}): SimNode {
-    const members = this.nodes.filter(({ isUp }) => isUp).slice(0, 3);
+    const members = this.nodes.filter(({ node }) => node?.phase === "ready").slice(0, 3);
     const node = this.add(name, options);
     node.start({ addresses: members.flatMap(({ addresses }) => addresses), token: this.#token });
     return node;

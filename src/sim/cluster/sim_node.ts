@@ -1,3 +1,4 @@
+import type { ApplyResult } from "../../cluster/mod.ts";
 import { type KeyPair, type Keys, type LogFields, type LogLevel, type PeerId } from "../../kernel/mod.ts";
 import { ClusterNode, type JoinOptions, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
 import type { RaftRules, RaftStore, RoleChange } from "../../raft/mod.ts";
@@ -8,13 +9,21 @@ import { VirtualTransport } from "../network/transport.ts";
 import { Host } from "../world/host.ts";
 import type { World } from "../world/world.ts";
 
+/** Puts another store before the real one, or spoils the disk behind it. */
+export type WrapStore = (store: RaftStore, host: Host, disk: VirtualDisk) => RaftStore;
+
+/** A start that failed, or a node that ended by itself. */
+export type SimNodeEnd = NodeEnd | { readonly kind: "not-started"; readonly error: unknown };
+
 /** What the cluster around it wants to know of a node. */
 export interface SimNodeHooks {
-  /** `event` may be of an earlier life. */
-  log(node: SimNode, level: LogLevel, event: string, fields: LogFields): void;
-  roleChanged(node: SimNode, change: RoleChange): void;
-  /** A start that failed, or a node that ended by itself. */
-  ended(node: SimNode, end: NodeEnd | { readonly kind: "not-started"; readonly error: unknown }): void;
+  readonly log: (node: SimNode, level: LogLevel, event: string, fields: LogFields) => void;
+  readonly roleChanged: (node: SimNode, change: RoleChange) => void;
+  readonly ended: (node: SimNode, end: SimNodeEnd) => void;
+  /** A command was applied there. */
+  readonly applied: (node: SimNode, result: ApplyResult, data: Uint8Array) => void;
+  /** The node's state was replaced by a snapshot: at its start, or since it was far behind. */
+  readonly restored: (node: SimNode, snapshot: Uint8Array) => void;
 }
 
 export interface SimNodeOptions {
@@ -26,7 +35,7 @@ export interface SimNodeOptions {
   readonly node?: Partial<NodeOptions>;
   /** Canaries: tests that give a wrong judgement or a store that lies. */
   readonly rules?: RaftRules;
-  wrapStore?(store: RaftStore, host: Host): RaftStore;
+  readonly wrapStore?: WrapStore;
 }
 
 /** A host, its disk, and the node that runs there in its present life. */
@@ -83,6 +92,7 @@ export class SimNode {
     const { network, keys, hooks, rules, wrapStore, name } = this.#options;
     const { host, disk } = this;
     const { life } = host;
+    const isThisLife = () => host.isUp && host.life === life;
     const store = new VirtualStore(host, disk);
     const transport = new VirtualTransport(network, host, this.peer);
     this.#transport = transport;
@@ -91,14 +101,20 @@ export class SimNode {
       random: host,
       keys,
       transport,
-      store: wrapStore?.(store, host) ?? store,
+      store: wrapStore?.(store, host, disk) ?? store,
       identity: this.identity,
       keepsake: {
         load: () => disk.files.get("belonging") ?? null,
-        save: (bytes: Uint8Array) => void disk.files.set("belonging", bytes.slice()),
+        save: (bytes: Uint8Array) => {
+          host.mayCrash(life);
+          disk.files.set("belonging", bytes.slice());
+          host.mayCrash(life);
+        },
       },
       log: {
-        write: (level: LogLevel, event: string, fields: LogFields = {}) => hooks.log(this, level, event, fields),
+        write: (level: LogLevel, event: string, fields: LogFields = {}) => {
+          if (isThisLife()) hooks.log(this, level, event, fields);
+        },
       },
     };
     const options: NodeOptions = {
@@ -111,7 +127,6 @@ export class SimNode {
       join: this.#join,
       ...this.#options.node,
     };
-    const isThisLife = () => host.isUp && host.life === life;
     try {
       const node = new ClusterNode(ports, options, {
         ended: (end) => {
@@ -120,6 +135,10 @@ export class SimNode {
           host.die();
         },
         roleChanged: (change) => hooks.roleChanged(this, change),
+        replica: {
+          applied: (result, data) => hooks.applied(this, result, data),
+          restored: (snapshot) => hooks.restored(this, snapshot),
+        },
         ...(rules === undefined ? {} : { rules }),
       });
       this.#node = node;

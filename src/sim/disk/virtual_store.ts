@@ -23,10 +23,12 @@ export class DiskFullError extends Error {
 export class VirtualStore implements RaftStore {
   readonly #host: Host;
   readonly #disk: VirtualDisk;
+  readonly #life: number;
 
   constructor(host: Host, disk: VirtualDisk) {
     this.#host = host;
     this.#disk = disk;
+    this.#life = host.life;
   }
 
   load(): StoredState {
@@ -113,11 +115,11 @@ export class VirtualStore implements RaftStore {
   }
 
   #transaction(change: () => void): void {
-    this.#host.mayCrash();
+    this.#host.mayCrash(this.#life);
     if (this.#disk.isFull) throw new DiskFullError("No space left on the virtual disk");
     change();
     this.#disk.writeCount++;
     this.#host.work(this.#disk.writeMs * (0.5 + this.#host.next()));
-    this.#host.mayCrash();
+    this.#host.mayCrash(this.#life);
   }
 }

@@ -49,7 +49,7 @@ export class VirtualChannel implements Channel {
 
   send(bytes: Uint8Array): boolean {
     if (this.#isClosed || this.#hasEnded) return true;
-    this.#transport.host.mayCrash();
+    this.#transport.host.mayCrash(this.#transport.life);
     this.#unsentBytes += bytes.length;
     const { random } = this.#connection.network;
     const cut = bytes.length > 1 && random.chance(CUT_CHANCE) ? 1 + random.below(bytes.length - 1) : 0;

@@ -68,7 +68,7 @@ export class Connection {
     const end = this.end(transport);
     if (!end.isOpen) return;
     end.isOpen = false;
-    for (const channel of [...end.channels]) channel.broken(reason);
+    for (const channel of Array.from(end.channels)) channel.broken(reason);
     transport.lost(this);
     if (!this.other(transport).isOpen) this.network.closed(this);
   }

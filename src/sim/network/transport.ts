@@ -41,13 +41,20 @@ export class VirtualTransport implements Transport {
   readonly addresses: readonly Address[];
   readonly #network: Network;
   readonly #peers = new Map<PeerId, Peer>();
+  readonly #life: number;
   #hooks: TransportHooks | null = null;
 
   constructor(network: Network, host: Host, self: PeerId) {
     this.#network = network;
     this.host = host;
     this.self = self;
+    this.#life = host.life;
     this.addresses = [`/sim/${host.name}/p2p/${self}` as Address];
+  }
+
+  /** Of the host, in which this process lives. */
+  get life(): number {
+    return this.#life;
   }
 
   start(hooks: TransportHooks): Promise<void> {
@@ -75,7 +82,7 @@ export class VirtualTransport implements Transport {
     for (const address of this.addresses) this.#network.detach(address, this);
     this.#hooks = null;
     for (const { connections, waiters } of peers) {
-      for (const connection of [...connections]) close(connection);
+      for (const connection of connections.slice()) close(connection);
       for (const waiter of waiters) waiter.reject(new TransportError("stopped", "The transport has stopped"));
     }
     this.#peers.clear();
@@ -89,7 +96,7 @@ export class VirtualTransport implements Transport {
 
   post(peer: PeerId, message: Uint8Array): void {
     if (this.#hooks === null) return;
-    this.host.mayCrash();
+    this.host.mayCrash(this.#life);
     const known = this.#peer(peer);
     const connection = known.connections.at(-1);
     if (connection !== undefined) return this.#postOver(connection, message);
@@ -151,7 +158,7 @@ export class VirtualTransport implements Transport {
   }
 
   disconnect(peer: PeerId, reason: string): void {
-    for (const connection of [...(this.#peers.get(peer)?.connections ?? [])]) connection.close(this, reason);
+    for (const connection of this.#peers.get(peer)?.connections.slice() ?? []) connection.close(this, reason);
   }
 
   /** The other side opened a channel. */
@@ -242,7 +249,7 @@ export class VirtualTransport implements Transport {
     connection.end(this).admission = admission;
     known.failureCount = 0;
     this.#use(connection);
-    for (const waiter of [...known.waiters]) waiter.resolve(connection);
+    for (const waiter of known.waiters.slice()) waiter.resolve(connection);
   }
 
   #use(connection: Connection): void {
@@ -262,7 +269,7 @@ export class VirtualTransport implements Transport {
     known.posts = [];
     const backOffMs = Math.min(BACK_OFF_MS * 2 ** known.failureCount++, BACK_OFF_MS_MAX);
     known.notBeforeMs = this.host.nowMs() + backOffMs * (0.5 + this.host.next());
-    for (const waiter of [...known.waiters]) waiter.reject(error);
+    for (const waiter of known.waiters.slice()) waiter.reject(error);
   }
 }
 

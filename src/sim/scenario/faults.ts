@@ -11,6 +11,7 @@ import type { World } from "../world/world.ts";
 export const FAULT_KINDS = [
   "crash",
   "crash-in-turn",
+  "stop",
   "pause",
   "partition",
   "one-way",
@@ -25,24 +26,31 @@ export const FAULT_KINDS = [
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+export interface DiskState {
+  readonly writeMs: number;
+  readonly isFull: boolean;
+}
+
 /** The cluster as faults see it. */
 export interface FaultTarget {
   readonly world: World;
   readonly links: Links;
   /** Names of all hosts; some may be down. */
-  hosts(): readonly string[];
-  crash(host: string): void;
+  readonly hosts: () => readonly string[];
+  readonly crash: (host: string) => void;
   /** The process dies within the turn in which it makes its n-th call from now to disk or network. */
-  crashAfterCalls(host: string, count: number): void;
-  restart(host: string): void;
-  pause(host: string, forMs: number): void;
-  jumpClock(host: string, byMs: number): void;
-  setDisk(host: string, disk: { readonly writeMs: number; readonly isFull: boolean }): void;
+  readonly crashAfterCalls: (host: string, count: number) => void;
+  /** A stop in order, as after SIGTERM. */
+  readonly stop: (host: string) => void;
+  readonly restart: (host: string) => void;
+  readonly pause: (host: string, forMs: number) => void;
+  readonly jumpClock: (host: string, byMs: number) => void;
+  readonly setDisk: (host: string, disk: DiskState) => void;
   /** Takes a host out of the cluster for good, and brings it back as a new node. */
-  replace(host: string): void;
-  transferLeader(host: string): void;
+  readonly replace: (host: string) => void;
+  readonly transferLeader: (host: string) => void;
   /** What happened, for the trace. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
 }
 
 export interface FaultOptions {
@@ -83,7 +91,7 @@ export class Faults {
       this.#target.setDisk(host, GOOD_DISK);
       this.#target.restart(host);
     }
-    note.call(this.#target, "calm: all faults end");
+    note("calm: all faults end");
   }
 
   #next(): void {
@@ -109,6 +117,9 @@ export class Faults {
         return this.#crash(host);
       case "crash-in-turn":
         this.#target.crashAfterCalls(host, this.#random.below(CALLS_TO_CRASH_MAX));
+        return this.#later(() => this.#target.restart(host));
+      case "stop":
+        this.#target.stop(host);
         return this.#later(() => this.#target.restart(host));
       case "pause":
         return this.#target.pause(host, this.#random.exponential(this.#options.lastsMs));

@@ -81,10 +81,13 @@ export class Host implements Clock, Random {
     this.#callsToLive = count;
   }
 
-  /** To be called by each port where a real process may be killed. @throws {HostCrash} */
-  mayCrash(): void {
-    if (--this.#callsToLive >= 0) return;
-    this.die();
+  /**
+   * To be called by each port where a real process may be killed, with the life that it was made for: a process that is
+   * dead already leaves no trace either. @throws {HostCrash}
+   */
+  mayCrash(life: number): void {
+    if (this.#isUp && life === this.#life && --this.#callsToLive >= 0) return;
+    if (life === this.#life) this.die();
     throw new HostCrash(`${this.name} was killed`);
   }
 

@@ -9,10 +9,12 @@ import { type Event, EventQueue } from "./event_queue.ts";
 import { type Host, HostCrash } from "./host.ts";
 import { Seeded } from "./seeded.ts";
 
+/** Runs all promise callbacks that can run: when it returns, or when what it gives resolves. */
+export type Settle = () => Promise<void> | undefined;
+
 export interface WorldOptions {
   readonly seed: number;
-  /** Resolves when no promise callback is left to run. */
-  readonly settle: () => Promise<void>;
+  readonly settle: Settle;
 }
 
 export interface Scheduled {
@@ -28,12 +30,13 @@ const EVENTS_AT_ONE_MOMENT_MAX = 1_000_000;
 
 export class World {
   readonly random: Seeded;
-  readonly #settle: () => Promise<void>;
+  readonly #settle: Settle;
   readonly #queue = new EventQueue();
   #sequence = 0;
   #nowMs = 0;
   #eventCount = 0;
   #eventsAtMoment = 0;
+  #fingerprint = 0;
 
   constructor(options: WorldOptions) {
     this.random = new Seeded(options.seed);
@@ -49,6 +52,16 @@ export class World {
   /** Events that have happened. */
   get eventCount(): number {
     return this.#eventCount;
+  }
+
+  /** A hash of when and where everything happened so far: equal runs have equal ones. */
+  get fingerprint(): number {
+    return this.#fingerprint >>> 0;
+  }
+
+  /** Adds `value` to the fingerprint. */
+  mark(value: number): void {
+    this.#fingerprint = Math.imul(this.#fingerprint ^ value, 0x01000193) ^ (this.#fingerprint >>> 15);
   }
 
   /** Gives a function that cancels it. An event of a host that is down, or of an earlier life, does not happen. */
@@ -80,7 +93,9 @@ export class World {
         return;
       }
       this.#queue.pop();
-      if (this.#happens(event)) await this.#settle();
+      if (!this.#happens(event)) continue;
+      const settled = this.#settle();
+      if (settled !== undefined) await settled;
     }
   }
 
@@ -97,6 +112,8 @@ export class World {
       }
     }
     this.#advance(event.atMs);
+    this.mark(event.sequence);
+    this.mark(event.atMs * 1000);
     try {
       run();
     } catch (error) {
