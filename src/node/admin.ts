@@ -1,4 +1,4 @@
-import { type Credentials, certificateOf, createTokenId } from "../cluster/mod.ts";
+import { type Credentials, certificateOf, createTokenId, withPeer } from "../cluster/mod.ts";
 import type { Address } from "../kernel/mod.ts";
 import { NodeError } from "./error.ts";
 import type { ClusterNode } from "./node.ts";
@@ -39,8 +39,4 @@ export function reachable(node: ClusterNode): Address[] {
   const others = [...node.replica.state.members.values()].filter(({ info }) => info.peer !== node.self);
   const addresses = others.flatMap(({ info }) => info.addresses.map((address) => withPeer(address, info.peer)));
   return [...new Set([...node.addresses.map((address) => withPeer(address, node.self)), ...addresses])].slice(0, 16);
-}
-
-function withPeer(address: Address, peer: string): Address {
-  return address.includes("/p2p/") ? address : (`${address}/p2p/${peer}` as Address);
 }

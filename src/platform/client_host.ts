@@ -1,6 +1,6 @@
 /** A client's ports on this machine. */
 import { type ClientPorts, ClusterClient } from "../client/mod.ts";
-import { askToJoin, type Credentials, type JoinInvitation } from "../cluster/mod.ts";
+import { askToJoin, type Credentials, type JoinInvitation, withPeer } from "../cluster/mod.ts";
 import type { Address, Log } from "../kernel/mod.ts";
 import { systemClock } from "./clock.ts";
 import { createKeys } from "./keys.ts";
@@ -48,8 +48,4 @@ export async function login(
   } finally {
     await transport.stop();
   }
-}
-
-function withPeer(address: Address, peer: string): Address {
-  return address.includes("/p2p/") ? address : (`${address}/p2p/${peer}` as Address);
 }

@@ -1,7 +1,7 @@
 /** What commands that ask a cluster share: credentials, a client, and its end. */
 import packageData from "../../../package.json" with { type: "json" };
 import type { ClusterClient } from "../../client/mod.ts";
-import { type Credentials, decodeCredentials } from "../../cluster/mod.ts";
+import { type Credentials, decodeCredentials, encodeCredentials, withPeer } from "../../cluster/mod.ts";
 import {
   createKeys,
   defaultCredentialsFile,
@@ -9,7 +9,9 @@ import {
   openClient,
   readCredentialsText,
   type Terminal,
+  writeCredentialsText,
 } from "../../platform/mod.ts";
+import { clusterStatus } from "../../protocol/mod.ts";
 import { UsageError } from "../error.ts";
 import type { ParsedCommand } from "../parse.ts";
 import { parseTimeout } from "../values.ts";
@@ -17,6 +19,8 @@ import { parseNodeAddress } from "./address.ts";
 
 export const SOFTWARE = `sage ${packageData.version}`;
 const TIMEOUT_MS = 10_000;
+const NOTE_MS = 1_000;
+const CREDENTIAL_ADDRESSES_MAX = 16;
 
 /** `$SAGE_CREDENTIALS`, or the file in the user's configuration. */
 export function credentialsPath(on: Terminal): string {
@@ -51,10 +55,26 @@ export async function withClient<T>(
     on.exit(code);
   });
   try {
-    return await ask({ client, timeoutMs, signal: stop.signal });
+    const answer = await ask({ client, timeoutMs, signal: stop.signal });
+    if (to === undefined) await noteAddresses(on, client, credentials);
+    return answer;
   } finally {
     release();
     await client.close();
+  }
+}
+
+/** Nodes come and go: what was learnt by talking to the cluster is there for the next command. */
+async function noteAddresses(on: Terminal, client: ClusterClient, credentials: Credentials): Promise<void> {
+  try {
+    const { members } = await client.call(clusterStatus, {}, { timeoutMs: NOTE_MS });
+    const alive = members.filter(({ health }) => health === "alive");
+    const addresses = alive.flatMap(({ peer, addresses: all }) => all.map((address) => withPeer(address, peer)));
+    const noted = [...new Set(addresses)].slice(0, CREDENTIAL_ADDRESSES_MAX);
+    if (noted.length === 0 || noted.join() === credentials.addresses.join()) return;
+    writeCredentialsText(credentialsPath(on), encodeCredentials({ ...credentials, addresses: noted }));
+  } catch {
+    // The command is done; only the next one may have to look longer for a node.
   }
 }
 

@@ -110,3 +110,8 @@ function remoteRefusal(error: unknown): unknown {
   if (!(error instanceof SageError) || error.name !== "RemoteError" || error.retryable) return error;
   return new AdmissionError(error.code as AdmissionError["code"], error.message, { cause: error });
 }
+
+/** The address with the node's id, which a caller needs to know whom it reaches. */
+export function withPeer(address: Address, peer: PeerId): Address {
+  return address.includes("/p2p/") ? address : (`${address}/p2p/${peer}` as Address);
+}

@@ -2,6 +2,7 @@ import { createClusterKey, type MemberView } from "../../cluster/mod.ts";
 import type { PeerId } from "../../kernel/mod.ts";
 import {
   auditList,
+  type CallContext,
   clusterLeave,
   clusterRotateKey,
   clusterStatus,
@@ -12,7 +13,7 @@ import {
 } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { successors } from "../succession.ts";
-import { command, freshen, type ServiceContext } from "./context.ts";
+import { command, freshen, remainingMs, type ServiceContext } from "./context.ts";
 
 /** How long a handed-over leadership may take to show. */
 const TRANSFER_MS = 5_000;
@@ -37,13 +38,12 @@ export function clusterServices(context: ServiceContext): Served[] {
           "The last node cannot leave its cluster. Stop it and delete its data directory.",
         );
       }
+      const { leader, membership } = replica.consensus.status();
+      if (leader === leaving && membership.voters.length > 1) await transferAtLeader(context, call, {});
       await command(context, call, { kind: "member.remove", peer: leaving, reason: reason ?? "asked to leave" });
       return { peer: leaving, index: replica.state.appliedIndex };
     }),
-    on(clusterTransferLeader, async ({ to }, call) => {
-      const target = to ?? successor(context);
-      return await transfer(context, target, call.deadlineMs);
-    }),
+    on(clusterTransferLeader, (request, call) => transferAtLeader(context, call, request)),
     on(clusterRotateKey, async (_, call) => {
       const { keyId, publicKey, privateKey } = createClusterKey(ports.keys);
       await command(context, call, { kind: "key.rotate", keyId, publicKey, privateKey });
@@ -99,6 +99,22 @@ function raftRoleOf(
   if (peer === leader) return "leader";
   if (isVoter) return "follower";
   return membership.learners.includes(peer) ? "learner" : null;
+}
+
+/** Only the leader can hand over: another node asks it to. */
+async function transferAtLeader(
+  context: ServiceContext,
+  call: CallContext,
+  request: { readonly to?: PeerId | undefined },
+): Promise<{ leader: PeerId; term: number }> {
+  const { replica, ports, peers } = context;
+  const { leader } = replica.consensus.status();
+  if (leader === null) throw new NodeError("not-possible", "There is no leader now. Try again.", { retryable: true });
+  const { to } = request;
+  if (leader === ports.transport.self) return transfer(context, to ?? successor(context), call.deadlineMs);
+  const session = await peers().session(leader);
+  const deadlineMs = remainingMs(context, call);
+  return session.call(clusterTransferLeader, to === undefined ? {} : { to }, { deadlineMs });
 }
 
 function successor({ replica, gossip }: ServiceContext): PeerId {

@@ -1,4 +1,4 @@
-import type { Actor, Command, CommandValue, Outcome, RefusalCode } from "../../cluster/mod.ts";
+import type { Actor, Command, CommandValue, Outcome, Peers, RefusalCode } from "../../cluster/mod.ts";
 import { type PeerId, SageError } from "../../kernel/mod.ts";
 import type { CallContext } from "../../protocol/mod.ts";
 import type { Gossip } from "../gossip.ts";
@@ -12,6 +12,8 @@ export interface ServiceContext {
   readonly replica: Replica;
   /** Null until the node has started. */
   readonly gossip: () => Gossip | null;
+  /** Sessions with other nodes. */
+  readonly peers: () => Peers;
   readonly startedMs: number;
   readonly phase: () => "starting" | "joining" | "ready" | "leaving";
   /** Who calls, as the audit is to name it. */
