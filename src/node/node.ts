@@ -138,6 +138,8 @@ export class ClusterNode {
       disconnected: (peer) => this.#gossip?.disconnected(peer),
       versionsOf: (peer) => this.#versionsOf(peer),
     });
+    // What a snapshot brought back is as if it had just been applied.
+    if (this.#replica.state.appliedIndex > 0) this.#applied(null);
   }
 
   get phase(): NodePhase {

@@ -44,6 +44,7 @@ export class Replica {
   readonly consensus: Consensus;
   readonly #proposer: Proposer;
   readonly #options: ReplicaOptions;
+  #isMade = false;
 
   constructor(options: ReplicaOptions) {
     const { ports, timers, timings, rules, snapshots } = options;
@@ -80,6 +81,7 @@ export class Replica {
       membershipChanged: options.membershipChanged,
       failed: options.failed,
     });
+    this.#isMade = true;
   }
 
   /** Proposes as often as needed; the outcome is this node's own. Errors as of `Proposer.propose`. */
@@ -112,7 +114,8 @@ export class Replica {
   #restore(snapshot: Uint8Array): void {
     this.state.restore(snapshot);
     this.#options.watch?.restored(snapshot);
-    // The first restore happens while consensus is being made: nothing waits for anything yet.
+    // The first restore happens while consensus is being made: nobody can ask this replica anything yet.
+    if (!this.#isMade) return;
     this.#proposer.restored();
     this.#options.applied(null);
   }

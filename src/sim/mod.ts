@@ -1,3 +1,14 @@
+export type { Violation, ViolationKind } from "./check/violation.ts";
 export { SimCluster, type SimClusterOptions } from "./cluster/sim_cluster.ts";
-export { SimNode, type SimNodeHooks, type SimNodeOptions } from "./cluster/sim_node.ts";
+export { SimNode, type SimNodeHooks, type SimNodeOptions, type WrapStore } from "./cluster/sim_node.ts";
+export { FAULT_KINDS, type FaultKind, type FaultOptions } from "./scenario/faults.ts";
+export {
+  type Canary,
+  runScenario,
+  type ScenarioOptions,
+  type ScenarioResult,
+  type ScenarioStats,
+} from "./scenario/scenario.ts";
+export type { Trace } from "./trace.ts";
+export type { WorkloadOptions } from "./workload/client.ts";
 export type { Settle } from "./world/world.ts";

@@ -19,6 +19,8 @@ export interface SimClusterOptions {
   readonly wrapStore?: WrapStore;
 }
 
+/** Members that a new node is told of. */
+const ASKED_MAX = 3;
 const TOKEN_TTL_MS = 30 * 86_400_000;
 
 export class SimCluster {
@@ -114,12 +116,19 @@ export class SimCluster {
     await this.settled(node.propose({ kind: "token.create", ...fields, keyId: key.keyId }));
   }
 
-  /** A new host that asks any two members to let it in. */
+  /** A new host that asks members to let it in. */
   joinNew(name: string, options: Partial<NodeOptions> = {}): SimNode {
-    const members = this.nodes.filter(({ node }) => node?.phase === "ready").slice(0, 3);
     const node = this.add(name, options);
-    node.start({ addresses: members.flatMap(({ addresses }) => addresses), token: this.#token });
+    this.join(node);
     return node;
+  }
+
+  /** Starts a host that belongs nowhere yet: it asks some members that are up, if there are any. */
+  join(node: SimNode): void {
+    const others = this.nodes.filter((other) => other !== node && other.belongs);
+    const ready = others.filter((other) => other.node?.phase === "ready");
+    const asked = (ready.length > 0 ? ready : others).slice(0, ASKED_MAX);
+    node.start({ addresses: asked.flatMap(({ addresses }) => addresses), token: this.#token });
   }
 
   /** Forgets a host for good. */

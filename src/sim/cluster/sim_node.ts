@@ -1,11 +1,11 @@
 import type { ApplyResult } from "../../cluster/mod.ts";
-import { type KeyPair, type Keys, type LogFields, type LogLevel, type PeerId } from "../../kernel/mod.ts";
+import { type Address, type KeyPair, type Keys, type LogFields, type LogLevel, type PeerId } from "../../kernel/mod.ts";
 import { ClusterNode, type JoinOptions, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
 import type { RaftRules, RaftStore, RoleChange } from "../../raft/mod.ts";
 import { VirtualDisk } from "../disk/virtual_disk.ts";
 import { VirtualStore } from "../disk/virtual_store.ts";
 import type { Network } from "../network/network.ts";
-import { VirtualTransport } from "../network/transport.ts";
+import { addressOf, VirtualTransport } from "../network/transport.ts";
 import { Host } from "../world/host.ts";
 import type { World } from "../world/world.ts";
 
@@ -71,8 +71,13 @@ export class SimNode {
     return this.host.isUp ? this.#node : null;
   }
 
-  get addresses() {
-    return this.#transport?.addresses ?? [];
+  get addresses(): readonly Address[] {
+    return [addressOf(this.name, this.peer)];
+  }
+
+  /** Whether the disk says that it belongs to a cluster. */
+  get belongs(): boolean {
+    return this.disk.hardState !== null || this.disk.files.has("belonging");
   }
 
   /** Starts a node on what the disk holds. A node that never belonged anywhere founds a cluster, or joins. */

@@ -34,6 +34,10 @@ interface Peer {
   waiters: Waiter[];
 }
 
+export function addressOf(host: string, peer: PeerId): Address {
+  return `/sim/${host}/p2p/${peer}` as Address;
+}
+
 /** The Transport port on the virtual network. One instance a life of a host. */
 export class VirtualTransport implements Transport {
   readonly self: PeerId;
@@ -49,7 +53,7 @@ export class VirtualTransport implements Transport {
     this.host = host;
     this.self = self;
     this.#life = host.life;
-    this.addresses = [`/sim/${host.name}/p2p/${self}` as Address];
+    this.addresses = [addressOf(host.name, self)];
   }
 
   /** Of the host, in which this process lives. */
