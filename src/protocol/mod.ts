@@ -53,7 +53,7 @@ export {
 export { jobGet, jobList } from "./methods/job.ts";
 export { certificateRenew, GRANT_BYTES_MAX, GUEST_FRAME_BYTES_MAX, join } from "./methods/join.ts";
 export { logPropose } from "./methods/log.ts";
-export { nodeStatus } from "./methods/node.ts";
+export { nodeDigest, nodeStatus } from "./methods/node.ts";
 export { settingGet, settingList, settingSet } from "./methods/setting.ts";
 export { tokenCreate, tokenList, tokenRevoke } from "./methods/token.ts";
 export { type ClusterEvent, watch } from "./methods/watch.ts";

@@ -1,4 +1,4 @@
-import { nodeStatus, on, PROTOCOL_MAX, PROTOCOL_MIN, type Served } from "../../protocol/mod.ts";
+import { nodeDigest, nodeStatus, on, PROTOCOL_MAX, PROTOCOL_MIN, type Served } from "../../protocol/mod.ts";
 import type { Role } from "../../raft/mod.ts";
 import type { ServiceContext } from "./context.ts";
 
@@ -32,6 +32,7 @@ export function statusServices(context: ServiceContext): Served[] {
         wallMs: ports.clock.wallMs(),
       };
     }),
+    on(nodeDigest, () => ({ appliedIndex: replica.state.appliedIndex, digest: replica.state.digest() })),
   ];
 }
 

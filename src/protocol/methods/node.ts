@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { ADDRESSES_PER_MEMBER_MAX } from "../gossip.ts";
 import { defineMethod } from "../rpc/method.ts";
-import { address, clusterId, durationMs, integer, list, name, peerId, version, wallMs } from "../schema.ts";
+import { address, clusterId, durationMs, integer, list, name, peerId, text, version, wallMs } from "../schema.ts";
 import { PROTOCOL_VERSION_MAX } from "../version.ts";
 
 export const raftRole = v.picklist(["leader", "follower", "candidate", "learner"]);
@@ -32,4 +32,12 @@ export const nodeStatus = defineMethod({
     wallMs,
   }),
   minRole: "read",
+});
+
+/** What the node's replicated state is, for looking whether nodes agree: SHA-256 in hexadecimal. Costs as much as a snapshot. */
+export const nodeDigest = defineMethod({
+  name: "node.digest",
+  request: v.object({}),
+  reply: v.object({ appliedIndex: integer(), digest: text(64) }),
+  minRole: "admin",
 });
