@@ -27,6 +27,7 @@ export class InlinePool implements Pool {
   constructor(options: InlinePoolOptions) {
     this.arena = options.arena;
     this.size = options.size ?? 1;
+    const pause = options.pause ?? (() => {});
     this.#workers = Array.from({ length: this.size }, (_, index) => ({
       arena: options.arena,
       tools: options.tools,
@@ -35,8 +36,8 @@ export class InlinePool implements Pool {
       states: new Map(),
       output: (output: TaskOutput) => this.#onOutput(output),
       awaitConsumed: (control: number, point: ConsumedPoint) =>
-        awaitConsumed(new ControlBlock(options.arena, control), point),
-      pause: options.pause ?? (() => {}),
+        awaitConsumed(new ControlBlock(options.arena, control), point, pause),
+      pause,
     }));
   }
 
@@ -62,7 +63,11 @@ export class InlinePool implements Pool {
   }
 }
 
-/** Gives the consumer turns until it has caught up. */
-async function awaitConsumed(control: ControlBlock, point: ConsumedPoint): Promise<void> {
-  while (!control.hasReached(point)) await Promise.resolve();
+/** Gives the consumer turns until it has caught up; it may itself wait for what only comes when promises rest. */
+async function awaitConsumed(
+  control: ControlBlock,
+  point: ConsumedPoint,
+  pause: () => void | Promise<void>,
+): Promise<void> {
+  while (!control.hasReached(point)) await pause();
 }
