@@ -1,6 +1,6 @@
 export type { Violation, ViolationKind } from "./check/violation.ts";
-export { SimCluster, type SimClusterOptions } from "./cluster/sim_cluster.ts";
-export { SimNode, type SimNodeHooks, type SimNodeOptions, type WrapStore } from "./cluster/sim_node.ts";
+export { SimCluster, type SimClusterOptions } from "./nodes/sim_cluster.ts";
+export { SimNode, type SimNodeHooks, type SimNodeOptions, type WrapStore } from "./nodes/sim_node.ts";
 export { FAULT_KINDS, type FaultKind, type FaultOptions } from "./scenario/faults.ts";
 export {
   type Canary,

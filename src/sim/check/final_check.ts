@@ -1,14 +1,18 @@
 /** What must hold when all faults are over and everyone had time: the cluster is whole, agrees, and forgot nothing. */
 import type { BlobHash } from "../../kernel/mod.ts";
-import type { SimNode } from "../cluster/sim_node.ts";
+import type { SimNode } from "../nodes/sim_node.ts";
 import type { LogCheck } from "./log_check.ts";
+
+/** A host that is busy for longer is stopped. */
+const LAG_MS_MAX = 50;
 
 /** Why the cluster is not whole yet; null when it is. Cheap enough to ask often. */
 export function unrest(nodes: readonly SimNode[]): string | null {
   const applied = new Set<number>();
   const peers = new Set(nodes.map(({ peer }) => peer));
   let leaders = 0;
-  for (const { name, node } of nodes) {
+  for (const { name, node, host } of nodes) {
+    if (host.lagMs > LAG_MS_MAX) return `${name} is stopped`;
     if (node === null) return `${name} is down`;
     if (node.phase !== "ready") return `${name} is ${node.phase}`;
     const { role, applied: index, commit } = node.replica.consensus.status();

@@ -3,7 +3,7 @@
  * applies at that index, for ever; equal logs make equal states; what a client was told is in the log.
  */
 import type { ApplyResult, Command } from "../../cluster/mod.ts";
-import type { SimNode } from "../cluster/sim_node.ts";
+import type { SimNode } from "../nodes/sim_node.ts";
 import type { Violation, ViolationKind } from "./violation.ts";
 
 /** States are compared at every such index; a digest costs as much as a snapshot. */

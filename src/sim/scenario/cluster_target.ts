@@ -1,7 +1,7 @@
 /** What faults do to a simulated cluster, and the two who put things right again: a supervisor and an operator. */
 import type { PeerId } from "../../kernel/mod.ts";
-import type { SimCluster } from "../cluster/sim_cluster.ts";
-import type { SimNode } from "../cluster/sim_node.ts";
+import type { SimCluster } from "../nodes/sim_cluster.ts";
+import type { SimNode } from "../nodes/sim_node.ts";
 import type { DiskState, FaultTarget } from "./faults.ts";
 
 /** A process that ended by itself is started again after this. */
@@ -73,8 +73,12 @@ export class ClusterTarget implements FaultTarget {
   readonly pause = (host: string, forMs: number): void =>
     this.#with(host, `is stopped for ${Math.round(forMs)} ms`, (node) => node.host.stall(forMs));
 
-  readonly jumpClock = (host: string, byMs: number): void =>
-    this.#with(host, `clock jumps by ${Math.round(byMs)} ms`, (node) => node.host.jumpWall(byMs));
+  readonly setClock = (host: string, offMs: number): void => {
+    const node = this.#find(host);
+    if (node === null || node.host.wallOffsetMs === offMs) return;
+    this.#cluster.note(host, `clock jumps to ${Math.round(offMs)} ms off`);
+    node.host.wallOffsetMs = offMs;
+  };
 
   readonly setDisk = (host: string, { writeMs, isFull }: DiskState): void => {
     const node = this.#find(host);

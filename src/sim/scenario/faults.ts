@@ -44,7 +44,8 @@ export interface FaultTarget {
   readonly stop: (host: string) => void;
   readonly restart: (host: string) => void;
   readonly pause: (host: string, forMs: number) => void;
-  readonly jumpClock: (host: string, byMs: number) => void;
+  /** The wall clock jumps to so far from the right time. */
+  readonly setClock: (host: string, offMs: number) => void;
   readonly setDisk: (host: string, disk: DiskState) => void;
   /** Takes a host out of the cluster for good, and brings it back as a new node. */
   readonly replace: (host: string) => void;
@@ -89,6 +90,7 @@ export class Faults {
     links.weather = FAIR_WEATHER;
     for (const host of this.#target.hosts()) {
       this.#target.setDisk(host, GOOD_DISK);
+      this.#target.setClock(host, 0);
       this.#target.restart(host);
     }
     note("calm: all faults end");
@@ -131,7 +133,8 @@ export class Faults {
       case "weather":
         return this.#storm();
       case "clock-jump":
-        return this.#target.jumpClock(host, this.#random.between(-CLOCK_JUMP_MS, CLOCK_JUMP_MS));
+        this.#target.setClock(host, this.#random.between(-CLOCK_JUMP_MS, CLOCK_JUMP_MS));
+        return this.#later(() => this.#target.setClock(host, 0));
       case "slow-disk":
       case "full-disk":
         return this.#spoilDisk(kind, host);

@@ -14,7 +14,7 @@ import { type BlobHash, InvariantError } from "../../kernel/mod.ts";
 import type { ClusterNode } from "../../node/mod.ts";
 import type { Operation } from "../check/linearizability.ts";
 import { type LogCheck, nameOf } from "../check/log_check.ts";
-import type { SimCluster } from "../cluster/sim_cluster.ts";
+import type { SimCluster } from "../nodes/sim_cluster.ts";
 import { HostCrash } from "../world/host.ts";
 import type { Seeded } from "../world/seeded.ts";
 import type { Call, History } from "./history.ts";

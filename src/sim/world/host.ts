@@ -17,7 +17,8 @@ export class Host implements Clock, Random {
   readonly #random: Seeded;
   /** Speed of the monotonic clock against the world's. */
   readonly #rate: number;
-  #wallOffsetMs = 0;
+  /** How far the wall clock is off; changing it is a jump. */
+  wallOffsetMs = 0;
   #life = 0;
   #isUp = false;
   #busyUntilMs = 0;
@@ -72,10 +73,6 @@ export class Host implements Clock, Random {
     return Math.max(0, this.#busyUntilMs - this.#world.nowMs);
   }
 
-  jumpWall(byMs: number): void {
-    this.#wallOffsetMs += byMs;
-  }
-
   /** Plans a death in the middle of a turn: at the n-th call from now that leaves a trace outside. */
   crashAfterCalls(count: number): void {
     this.#callsToLive = count;
@@ -96,7 +93,7 @@ export class Host implements Clock, Random {
   }
 
   wallMs(): number {
-    return this.#world.wallMs + this.#wallOffsetMs;
+    return this.#world.wallMs + this.wallOffsetMs;
   }
 
   wake(delayMs: number, run: () => void): () => void {
