@@ -15,7 +15,7 @@ const whole = rarely(fc.oneof({ weight: 20, arbitrary: fc.nat() }, { weight: 1, 
 const zero = rarely(fc.constantFrom(0, 0, 0, 1));
 const entry = rarely(fc.oneof(fc.tuple(whole, whole, rarely(bytes)), fc.tuple(whole, whole, fc.constant(null))));
 
-const FIELDS = {
+const FIELDS: Readonly<Record<string, Record<string, fc.Arbitrary<unknown>>>> = {
   heartbeat: { term: whole, commit: whole, round: whole },
   heartbeatResponse: { term: whole, round: whole },
   append: { term: whole, prevIndex: whole, prevTerm: whole, commit: whole, entries: rarely(fc.array(entry)) },

@@ -7,7 +7,7 @@ import type { SimNode } from "../nodes/sim_node.ts";
 import type { Violation, ViolationKind } from "./violation.ts";
 
 /** States are compared at every such index; a digest costs as much as a snapshot. */
-const DIGEST_EVERY = 128;
+const DIGEST_EVERY = 512;
 
 /** A command as the first node that applied it saw it. */
 export interface Applied {

@@ -3,7 +3,7 @@
  * same time. `calm` ends them all.
  */
 import { unreachable } from "../../kernel/mod.ts";
-import type { Links } from "../network/weather.ts";
+import type { Links, Weather } from "../network/weather.ts";
 import { FAIR_WEATHER } from "../network/weather.ts";
 import type { Seeded } from "../world/seeded.ts";
 import type { World } from "../world/world.ts";
@@ -68,17 +68,22 @@ const CLOCK_JUMP_MS = 600_000;
 const CALLS_TO_CRASH_MAX = 40;
 const FLAPS = 6;
 const LOSS_MAX = 0.3;
+const DUPLICATION_MAX = 0.4;
 
 export class Faults {
   readonly #target: FaultTarget;
   readonly #options: FaultOptions;
   readonly #random: Seeded;
+  /** The weather between storms. */
+  readonly #usual: Weather;
   #isCalm = false;
 
   constructor(target: FaultTarget, options: FaultOptions) {
     this.#target = target;
     this.#options = options;
     this.#random = target.world.random.fork();
+    this.#usual = this.#usualWeather();
+    target.links.weather = this.#usual;
     this.#next();
   }
 
@@ -180,19 +185,27 @@ export class Faults {
     }, this.#options.lastsMs / FLAPS);
   }
 
+  /** Some runs have a network that now and then loses or doubles a post all the time. */
+  #usualWeather(): Weather {
+    const isBad = this.#random.chance(0.5);
+    const loss = this.#random.between(0, 0.03);
+    const duplication = this.#random.between(0, DUPLICATION_MAX);
+    return isBad ? { ...FAIR_WEATHER, loss, duplication } : FAIR_WEATHER;
+  }
+
   #storm(): void {
     const { links } = this.#target;
     links.weather = {
       delayMs: this.#random.between(0.1, 30),
       jitterMs: this.#random.between(0.1, 60),
       loss: this.#random.between(0, LOSS_MAX),
-      duplication: this.#random.between(0, 0.2),
+      duplication: this.#random.between(0, DUPLICATION_MAX),
     };
     this.#target.note(
       `weather: ${Math.round(links.weather.loss * 100)} % loss, ${Math.round(links.weather.delayMs)} ms`,
     );
     this.#later(() => {
-      links.weather = FAIR_WEATHER;
+      links.weather = this.#usual;
     });
   }
 

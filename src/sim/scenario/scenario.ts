@@ -95,7 +95,7 @@ class Run {
       settle,
       hasTrace,
       // Often enough that nodes fall behind one, also in a short run.
-      node: { snapshots: { everyEntries: 150, keepEntries: 40 } },
+      node: { snapshots: { everyEntries: 200, keepEntries: 50 } },
       ...canary,
     });
     const { world } = this.#cluster;
@@ -104,7 +104,7 @@ class Run {
       cluster: this.#cluster,
       log: this.#log,
       history: this.#history,
-      options: { clients: 6, thinkMs: 150, keys: 3, ...options.workload },
+      options: { clients: 5, thinkMs: 200, keys: 3, ...options.workload },
       seen: new Map(),
       jobs: [],
       blobs: new Map(),
