@@ -43,6 +43,11 @@ export interface ClientOptions {
   readonly addresses?: readonly Address[];
   /** Software, for the other side's logs. */
   readonly software: string;
+  /**
+   * When no node so much as takes a connection for so long, calls end without waiting for their timeout: nothing runs there.
+   * Default: they wait, since nodes may be starting.
+   */
+  readonly unreachableMs?: number;
 }
 
 export interface CallSettings {
@@ -55,11 +60,15 @@ const TIMEOUT_MS = 10_000;
 const PAUSE_MS = 150;
 /** One node that does not answer must not take all the time. */
 const CONNECT_MS = 3_000;
+/** In the first round the next node is tried sooner. */
+const FIRST_CONNECT_MS = 1_000;
+const FAILURES_SHOWN_MAX = 5;
 
 export class ClusterClient {
   readonly #options: ClientOptions;
   readonly #peers: Peers;
-  readonly #nodes: { readonly peer: PeerId; readonly address: Address }[];
+  /** Those that answered last come first. */
+  #nodes: { readonly peer: PeerId; readonly addresses: readonly Address[] }[];
   #certificate: Uint8Array;
   #isClosed = false;
 
@@ -67,7 +76,8 @@ export class ClusterClient {
     const { ports, credentials, addresses = credentials.addresses } = options;
     this.#options = options;
     this.#certificate = credentials.certificate;
-    this.#nodes = addresses.map((address) => ({ peer: peerOfAddress(ports.keys, address), address }));
+    const byPeer = Map.groupBy(addresses, (address) => peerOfAddress(ports.keys, address));
+    this.#nodes = [...byPeer].map(([peer, all]) => ({ peer, addresses: all }));
     this.#peers = new Peers({
       ...ports,
       versions: ownVersions(options.software),
@@ -92,7 +102,7 @@ export class ClusterClient {
       posted: () => undefined,
       opened: (channel) => channel.abort("clients serve nothing"),
     });
-    for (const { peer, address } of client.#nodes) transport.know(peer, [address]);
+    for (const { peer, addresses } of client.#nodes) transport.know(peer, addresses);
     return client;
   }
 
@@ -145,35 +155,55 @@ export class ClusterClient {
   }
 
   async #tryAll<T>(endMs: number, ask: (session: RpcSession) => Promise<T>): Promise<T> {
-    const { clock } = this.#options.ports;
-    let failures: string[] = [];
-    do {
+    const { ports, unreachableMs = Number.POSITIVE_INFINITY } = this.#options;
+    const { clock } = ports;
+    const unreachableEndMs = clock.nowMs() + unreachableMs;
+    let failures: unknown[] = [];
+    for (let round = 0; ; round++) {
       failures = [];
-      for (const { peer, address } of this.#nodes) {
+      for (const node of [...this.#nodes]) {
         try {
-          return await ask(await this.#session(peer, endMs));
+          const session = await this.#session(node.peer, Math.min(endMs, clock.nowMs() + connectMs(round)));
+          const answer = await ask(session);
+          this.#nodes = [node, ...this.#nodes.filter((other) => other !== node)];
+          return answer;
         } catch (error) {
           if (!mayTryElsewhere(error)) throw refusal(error);
-          failures.push(`${address}: ${error.message}`);
+          failures.push(error);
         }
         if (clock.nowMs() >= endMs || this.#isClosed) break;
       }
+      const isNobodyThere = failures.every((error) => error instanceof TransportError && error.code === "unreachable");
+      const nextMs = clock.nowMs() + PAUSE_MS;
+      if (this.#isClosed || nextMs >= endMs || (isNobodyThere && nextMs >= unreachableEndMs)) break;
       await new Promise<void>((resolve) => void clock.wake(PAUSE_MS, resolve));
-    } while (clock.nowMs() < endMs && !this.#isClosed);
-    throw new ClientError(
-      "not-reachable",
-      `No node of the cluster answered. Is sage node running?\n  ${failures.join("\n  ")}`,
-    );
+    }
+    throw this.#notReachable(failures);
+  }
+
+  #notReachable(failures: readonly unknown[]): ClientError {
+    const reasons = failures.map((error) => (error instanceof Error ? error.message : String(error)));
+    const shown = [...new Set(reasons)].slice(0, FAILURES_SHOWN_MAX);
+    const hasConnected = failures.some((error) => !(error instanceof TransportError));
+    const advice = hasConnected
+      ? "No node of the cluster could do it. A majority of the voters may be out of reach; see: sage cluster status"
+      : "No node of the cluster answered. Is sage node running, and reachable from here?";
+    return new ClientError("not-reachable", `${advice}\n  ${shown.join("\n  ")}`);
   }
 
   #session(peer: PeerId, endMs: number): Promise<RpcSession> {
     const { clock } = this.#options.ports;
-    const limitMs = Math.max(1, Math.min(CONNECT_MS, endMs - clock.nowMs()));
+    const limitMs = Math.max(1, Math.ceil(endMs - clock.nowMs()));
     return new Promise((resolve, reject) => {
-      const cancel = clock.wake(limitMs, () => reject(new TransportError("timeout", `no answer in ${limitMs} ms`)));
+      const late = `No answer from ${this.#nodes.find((node) => node.peer === peer)?.addresses[0] ?? peer} in ${limitMs} ms.`;
+      const cancel = clock.wake(limitMs, () => reject(new TransportError("timeout", late)));
       this.#peers.session(peer).then(resolve, reject).finally(cancel);
     });
   }
+}
+
+function connectMs(round: number): number {
+  return round === 0 ? FIRST_CONNECT_MS : CONNECT_MS;
 }
 
 /** The node is gone or cannot answer now: another one may. */

@@ -13,15 +13,22 @@ export function openClient(options: {
   readonly credentials: Credentials;
   readonly addresses?: readonly Address[];
   readonly software: string;
+  readonly unreachableMs?: number;
 }): Promise<ClusterClient> {
-  const { credentials, addresses, software } = options;
+  const { credentials, addresses, software, unreachableMs } = options;
   const ports: ClientPorts = {
     clock: systemClock,
     keys: createKeys(),
     log: SILENT,
     transport: createTransport({ keyPair: credentials.key, log: SILENT }),
   };
-  return ClusterClient.open({ ports, credentials, software, ...(addresses === undefined ? {} : { addresses }) });
+  return ClusterClient.open({
+    ports,
+    credentials,
+    software,
+    ...(addresses === undefined ? {} : { addresses }),
+    ...(unreachableMs === undefined ? {} : { unreachableMs }),
+  });
 }
 
 /** Exchanges a token for credentials, under a new key. Errors as of `askToJoin`. */

@@ -22,10 +22,23 @@ export function parseAddress(text: string, option: string, command: string): Add
   return `/${isIp4 ? "ip4" : "dns"}/${host}/tcp/${port}` as Address;
 }
 
-/** The address of a node that is to be called: it must say whose it is. */
-export function parseNodeAddress(text: string, option: string, command: string): Address {
+export interface NodeAddressUse {
+  readonly option: string;
+  readonly command: string;
+  /** Whole addresses of nodes: who gives one without the node's id may mean one of these. */
+  readonly known?: readonly Address[];
+}
+
+/**
+ * The address of a node that is to be called: it must say whose it is.
+ *
+ * @throws {UsageError} that says where the whole address is to be had
+ */
+export function parseNodeAddress(text: string, { option, command, known = [] }: NodeAddressUse): Address {
   const address = parseAddress(text, option, command);
   if (address.includes("/p2p/")) return address;
+  const meant = known.find((whole) => whole.startsWith(`${address}/p2p/`));
+  if (meant !== undefined) return meant;
   throw new UsageError(
     `--${option} ${text} does not say which node is there. Use the whole address that the node printed: ${address}/p2p/12D3…`,
     { command },

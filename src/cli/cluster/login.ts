@@ -6,7 +6,7 @@ import { parseNodeAddress } from "./address.ts";
 import { credentialsPath, SOFTWARE } from "./session.ts";
 
 export async function loginCommand(on: Terminal, { values, lists }: ParsedCommand): Promise<number> {
-  const addresses = (lists.get("to") ?? []).map((text) => parseNodeAddress(text, "to", "login"));
+  const addresses = (lists.get("to") ?? []).map((text) => parseNodeAddress(text, { option: "to", command: "login" }));
   const token = values.get("token");
   if (addresses.length === 0 || token === undefined) {
     throw new UsageError("sage login needs --to ADDRESS and --token TOKEN.", { command: "login" });

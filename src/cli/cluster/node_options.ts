@@ -42,7 +42,7 @@ export function readNodeOptions(sources: NodeOptionSources): NodeCommandOptions 
   const many = (name: string) => texts.get(name) ?? [];
   const listen = many("listen").length > 0 ? many("listen") : [DEFAULT_LISTEN];
   const options: NodeCommandOptions = {
-    join: many("join").map((text) => parseNodeAddress(text, "join", "node")),
+    join: many("join").map((text) => parseNodeAddress(text, { option: "join", command: "node" })),
     token: one("token"),
     dataDir: one("data-dir"),
     listen: listen.map((text) => parseAddress(text, "listen", "node")),

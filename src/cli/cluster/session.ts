@@ -19,6 +19,8 @@ import { parseNodeAddress } from "./address.ts";
 
 export const SOFTWARE = `sage ${packageData.version}`;
 const TIMEOUT_MS = 10_000;
+/** Answers come at once, or nothing runs there. */
+const UNREACHABLE_MS = 1_000;
 const NOTE_MS = 1_000;
 const CREDENTIAL_ADDRESSES_MAX = 16;
 
@@ -40,13 +42,15 @@ export async function withClient<T>(
   { command, values, lists }: ParsedCommand,
   ask: (context: AskContext) => Promise<T>,
 ): Promise<T> {
-  const to = lists.get("to")?.map((text) => parseNodeAddress(text, "to", command.name));
   const timeout = values.get("timeout");
   const timeoutMs = timeout === undefined ? TIMEOUT_MS : parseTimeout(timeout, command.name);
   const credentials = await loadCredentials(on);
+  const known = credentials.addresses;
+  const to = lists.get("to")?.map((text) => parseNodeAddress(text, { option: "to", command: command.name, known }));
   const client = await openClient({
     credentials,
     software: SOFTWARE,
+    ...(timeout === undefined ? { unreachableMs: UNREACHABLE_MS } : {}),
     ...(to === undefined ? {} : { addresses: to }),
   });
   const stop = new AbortController();
@@ -56,7 +60,7 @@ export async function withClient<T>(
   });
   try {
     const answer = await ask({ client, timeoutMs, signal: stop.signal });
-    if (to === undefined) await noteAddresses(on, client, credentials);
+    await keepCurrent(on, client, credentials);
     return answer;
   } finally {
     release();
@@ -64,15 +68,22 @@ export async function withClient<T>(
   }
 }
 
-/** Nodes come and go: what was learnt by talking to the cluster is there for the next command. */
-async function noteAddresses(on: Terminal, client: ClusterClient, credentials: Credentials): Promise<void> {
+/** Nodes come and go, and certificates end: what was learnt by talking to the cluster is there for the next command. */
+async function keepCurrent(on: Terminal, client: ClusterClient, credentials: Credentials): Promise<void> {
   try {
-    const { members } = await client.call(clusterStatus, {}, { timeoutMs: NOTE_MS });
+    const { members, keyId } = await client.call(clusterStatus, {}, { timeoutMs: NOTE_MS });
     const alive = members.filter(({ health }) => health === "alive");
     const addresses = alive.flatMap(({ peer, addresses: all }) => all.map((address) => withPeer(address, peer)));
     const noted = [...new Set(addresses)].slice(0, CREDENTIAL_ADDRESSES_MAX);
-    if (noted.length === 0 || noted.join() === credentials.addresses.join()) return;
-    writeCredentialsText(credentialsPath(on), encodeCredentials({ ...credentials, addresses: noted }));
+    const renewed = keyId === undefined ? null : await client.renew(keyId);
+    const isSame = noted.length === 0 || noted.join() === credentials.addresses.join();
+    if (isSame && renewed === null) return;
+    const current: Credentials = {
+      ...credentials,
+      addresses: noted.length === 0 ? credentials.addresses : noted,
+      certificate: renewed ?? credentials.certificate,
+    };
+    writeCredentialsText(credentialsPath(on), encodeCredentials(current));
   } catch {
     // The command is done; only the next one may have to look longer for a node.
   }
@@ -84,6 +95,7 @@ async function loadCredentials(on: Terminal): Promise<Credentials> {
   if (text === null) {
     throw new UsageError(
       `There are no credentials at ${path}. The first node of a cluster writes them for its own user; elsewhere get them with: sage login --to ADDRESS --token TOKEN`,
+      { command: "login" },
     );
   }
   if (isReadableByOthers(path)) {

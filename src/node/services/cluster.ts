@@ -27,7 +27,8 @@ export function clusterServices(context: ServiceContext): Served[] {
       const { leader, term, commit, applied } = replica.consensus.status();
       const { cluster } = replica.state;
       if (cluster === null) throw new NodeError("not-possible", "This node does not know its cluster yet. Try again.");
-      const shared = { cluster: cluster.id, name: cluster.name, leader, term, commitIndex: commit };
+      const { id, name, activeKeyId } = cluster;
+      const shared = { cluster: id, name, keyId: activeKeyId, leader, term, commitIndex: commit };
       return { ...shared, appliedIndex: applied, members: memberStatuses(context), freshness };
     }),
     on(clusterLeave, async ({ peer, reason }, call) => {
@@ -81,14 +82,14 @@ export function memberStatuses(context: ServiceContext): MemberStatus[] {
       load: isSelf ? 0 : (member?.load ?? null),
       matchIndex: isSelf ? status.lastIndex : (matches.get(info.peer) ?? null),
       lastHeardMs: isSelf ? 0 : heardAgoMs(member, nowMs),
-      uptimeMs: isSelf ? nowMs - context.startedMs : null,
+      uptimeMs: isSelf ? Math.round(nowMs - context.startedMs) : null,
     };
   });
   return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function heardAgoMs(member: MemberView | null, nowMs: number): number | null {
-  return member === null || member.lastHeardMs === null ? null : Math.max(0, nowMs - member.lastHeardMs);
+  return member === null || member.lastHeardMs === null ? null : Math.max(0, Math.round(nowMs - member.lastHeardMs));
 }
 
 function raftRoleOf(

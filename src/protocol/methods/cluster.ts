@@ -36,6 +36,8 @@ export const clusterStatus = defineMethod({
   reply: v.object({
     cluster: clusterId,
     name: text(128),
+    /** The key that signs now; who holds a certificate of another one renews it. */
+    keyId: v.optional(text(64)),
     leader: v.nullable(peerId),
     term: integer(),
     commitIndex: integer(),
