@@ -27,6 +27,7 @@ import { NodeError } from "./error.ts";
 import { Gate } from "./gate.ts";
 import { Gossip } from "./gossip.ts";
 import { handOver } from "./hand_over.ts";
+import { Level } from "./level.ts";
 import { DEFAULT_NODE_TIMINGS, type NodeOptions, type NodePorts, type NodeTimings } from "./ports.ts";
 import { Replica, type ReplicaWatch } from "./replica.ts";
 import { eventsOf } from "./services/applied_events.ts";
@@ -69,14 +70,13 @@ export class ClusterNode {
   readonly #doors: Doors;
   readonly #peers: Peers;
   readonly #replica: Replica;
+  readonly #level: Level;
   readonly #events = new Events();
   readonly #startedMs: number;
   #gossip: Gossip | null = null;
   #steward: Steward | null = null;
   #blobs: BlobKeeper | null = null;
   #phase: NodePhase = "starting";
-  /** When this node was last level with a leader. */
-  #levelMs: number | null = null;
   #wasMember = false;
   #isUpdating = false;
   #isLookDue = false;
@@ -106,13 +106,14 @@ export class ClusterNode {
       applied: (result) => this.#applied(result),
       failed: (error) => this.#end({ kind: "failed", error }),
     });
+    this.#level = new Level(clock, this.#replica.consensus);
     this.#gate = new Gate({
       clock,
       keys,
       log,
       state: this.#replica.state,
       belonging: () => this.#standing.belonging,
-      isCaughtUp: () => this.#levelMs !== null,
+      isCaughtUp: () => this.#level.atMs !== null,
       disconnect: (peer, reason) => transport.disconnect(peer, reason),
     });
     const versions = ownVersions(`sage ${options.version}`);
@@ -305,21 +306,19 @@ export class ClusterNode {
 
   #isAllowed(peer: PeerId): boolean {
     if (this.#replica.state.members.has(peer)) return true;
-    const isStale = this.#levelMs === null;
+    const isStale = this.#level.atMs === null;
     return isStale && (this.#standing.belonging?.members.some((member) => member.peer === peer) ?? false);
   }
 
   #stepped(from: PeerId, message: Message): void {
     this.#replica.consensus.step(from, message);
-    if (message.kind !== "heartbeat" && message.kind !== "append") return;
-    const { leader, applied, commit } = this.#replica.consensus.status();
-    if (leader === from && applied === commit) this.#levelMs = this.#ports.clock.nowMs();
+    this.#level.heard(from, message);
   }
 
   #roleChanged(change: RoleChange): void {
-    const { log, clock } = this.#ports;
+    const { log } = this.#ports;
     const { role, term, leader } = change;
-    if (role === "leader") this.#levelMs = clock.nowMs();
+    this.#level.look();
     log.write(role === "leader" ? "info" : "debug", `node is ${role}`, { term, leader });
     this.#events.emit({ kind: "leader", leader, term });
     this.#hooks.roleChanged?.(change);
@@ -364,7 +363,7 @@ export class ClusterNode {
   /** Once in a while: own entry, own certificate, missing blobs. */
   #upkeep(): void {
     if (this.#phase !== "ready") return;
-    if (this.#replica.consensus.status().role === "leader") this.#levelMs = this.#ports.clock.nowMs();
+    this.#level.look();
     const holders = [...this.#replica.consensus.status().membership.voters].filter((peer) => peer !== this.self);
     this.#blobs?.look(holders);
     const entry = this.#replica.state.members.get(this.self);
@@ -426,7 +425,7 @@ export class ClusterNode {
       startedMs: this.#startedMs,
       phase: () => (this.#phase === "ended" ? "leaving" : this.#phase),
       actor: (peer) => this.#actor(peer),
-      levelMs: () => this.#levelMs,
+      levelMs: () => this.#level.atMs,
     };
   }
 
