@@ -1,0 +1,164 @@
+/** Real nodes for the cluster's figures: the executable, each with a directory of its own, and clients of them. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ClusterClient } from "../src/client/mod.ts";
+import { type Credentials, decodeCredentials } from "../src/cluster/mod.ts";
+import type { Address, PeerId } from "../src/kernel/mod.ts";
+import { createKeys, openClient } from "../src/platform/mod.ts";
+import { clusterStatus } from "../src/protocol/mod.ts";
+
+export const EXECUTABLE = fileURLToPath(new URL("../dist/sage", import.meta.url));
+const READY_MS_MAX = 20_000;
+const EXIT_MS_MAX = 10_000;
+
+export interface NodeProcess {
+  readonly name: string;
+  readonly pid: number;
+  /** From the start of the process to the line that says how to join. */
+  readonly readyMs: number;
+  readonly peer: PeerId;
+  readonly address: Address;
+  /** As arguments of `sage node`. */
+  readonly joinArguments: readonly string[];
+  readonly kill: (signal: "SIGKILL" | "SIGTERM") => Promise<void>;
+}
+
+/** Nodes of one cluster under a temporary directory; all are killed and deleted at its end. */
+export class Processes {
+  readonly #directory = mkdtempSync(join(tmpdir(), "sage-cluster-bench-"));
+  readonly #children = new Set<ChildProcess>();
+  readonly #clients = new Set<ClusterClient>();
+
+  constructor() {
+    if (!existsSync(EXECUTABLE)) throw new Error("There is no dist/sage: npm run build");
+  }
+
+  /** Starts a node, or starts it again under the same name. */
+  async start(name: string, join_: readonly string[] = []): Promise<NodeProcess> {
+    const startMs = performance.now();
+    const child = spawn(EXECUTABLE, ["node", "--data-dir", this.#path(name), "--name", name, ...join_], {
+      stdio: ["ignore", "pipe", openSync(this.#path(`${name}.log`), "a")],
+      env: { ...process.env, XDG_CONFIG_HOME: this.#path("config"), SAGE_CREDENTIALS: this.#path("credentials.json") },
+    });
+    this.#children.add(child);
+    const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    void exited.then(() => this.#children.delete(child));
+    const line = await this.#joinLine(name, child);
+    const readyMs = performance.now() - startMs;
+    const words = line.trim().split(" ").slice(2);
+    const address = words[1] as Address;
+    return {
+      name,
+      pid: child.pid ?? 0,
+      readyMs,
+      peer: address.slice(address.lastIndexOf("/") + 1) as PeerId,
+      address,
+      joinArguments: words,
+      kill: (signal) => stopped(child, signal, exited),
+    };
+  }
+
+  #joinLine(name: string, child: ChildProcess): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let text = "";
+      let isReady = false;
+      const fail = (why: string): void => {
+        if (isReady) return;
+        clearTimeout(timer);
+        reject(new Error(`Node ${name} ${why}:\n${readFileSync(this.#path(`${name}.log`), "utf8").slice(-2_000)}`));
+      };
+      const timer = setTimeout(() => fail("was not ready in time"), READY_MS_MAX);
+      child.once("exit", () => fail("ended early"));
+      child.stdout?.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+        const line = text
+          .split("\n")
+          .find((each, at, all) => each.startsWith("sage node --join") && at < all.length - 1);
+        if (line === undefined) return;
+        clearTimeout(timer);
+        isReady = true;
+        resolve(line);
+      });
+    });
+  }
+
+  /** Nodes by name `n1`, `n2`, …: the first founds the cluster, the others join it. Returns when all are seen alive by all. */
+  async cluster(count: number): Promise<NodeProcess[]> {
+    const nodes = [await this.start("n1")];
+    for (let number = 2; number <= count; number++) {
+      nodes.push(await this.start(`n${number}`, nodes[0]?.joinArguments));
+    }
+    await this.settle(nodes);
+    return nodes;
+  }
+
+  /** Waits until every node sees every other alive, and as many vote as will. */
+  async settle(nodes: readonly NodeProcess[]): Promise<void> {
+    const voters = Math.min(5, nodes.length - (nodes.length % 2 === 0 ? 1 : 0));
+    for (const node of nodes) {
+      const client = await this.client([node.address]);
+      await until(async () => {
+        const { leader, members } = await client.call(clusterStatus, {});
+        const alive = members.filter(({ health }) => health === "alive").length;
+        return leader !== null && alive === nodes.length && members.filter(({ isVoter }) => isVoter).length >= voters;
+      });
+      await this.close(client);
+    }
+  }
+
+  /** A client of the administrator's that asks these nodes in this order. */
+  async client(addresses: readonly Address[]): Promise<ClusterClient> {
+    const credentials = await this.credentials();
+    const client = await openClient({ credentials, addresses, software: "sage bench" });
+    this.#clients.add(client);
+    return client;
+  }
+
+  async close(client: ClusterClient): Promise<void> {
+    this.#clients.delete(client);
+    await client.close();
+  }
+
+  async credentials(): Promise<Credentials> {
+    return decodeCredentials(await createKeys(), readFileSync(this.#path("credentials.json"), "utf8"));
+  }
+
+  async end(): Promise<void> {
+    for (const client of this.#clients) await client.close();
+    for (const child of this.#children) child.kill("SIGKILL");
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, name);
+  }
+}
+
+async function stopped(child: ChildProcess, signal: "SIGKILL" | "SIGTERM", exited: Promise<void>): Promise<void> {
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill("SIGKILL"), EXIT_MS_MAX);
+  await exited;
+  clearTimeout(timer);
+}
+
+const UNTIL_MS_MAX = 60_000;
+
+export async function until(holds: () => Promise<boolean>, pauseMs = 20): Promise<void> {
+  const endMs = performance.now() + UNTIL_MS_MAX;
+  while (!(await holds().catch(() => false))) {
+    if (performance.now() > endMs) throw new Error(`The cluster did not settle within ${UNTIL_MS_MAX / 1_000} s.`);
+    await Bun.sleep(pauseMs);
+  }
+}
+
+/** Seconds of processor time that a process has used, and the bytes it holds; Linux only. */
+export function usage(pid: number): { readonly cpuSeconds: number; readonly rssBytes: number } {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "NaN";
+  return { cpuSeconds: ticks / 100, rssBytes: Number(rss) * 1_024 };
+}
