@@ -1,11 +1,9 @@
-/**
- * How the simulator lets promises run between two events: at once where the runtime can (Bun), else by a turn of the event
- * loop, which is ten times slower and changes nothing else.
- */
+/** What the simulator needs of a runtime: to let promises run, and to hear of errors that reach nobody. */
 import type { Settle } from "../src/sim/mod.ts";
 
 type Jsc = { readonly drainMicrotasks: () => void };
 
+/** At once where the runtime can (Bun), else by a turn of the event loop, which is ten times slower and changes nothing else. */
 async function load(): Promise<Settle> {
   if (!("Bun" in globalThis)) return () => new Promise((resolve) => setImmediate(resolve));
   // A variable, so that other runtimes and bundlers do not look for the module.
@@ -18,3 +16,15 @@ async function load(): Promise<Settle> {
 }
 
 export const settle: Settle = await load();
+
+const stray: unknown[] = [];
+process.on("unhandledRejection", (error) => {
+  // Of a host that was killed in the middle of something: nobody is left to catch it.
+  if (!(error instanceof Error) || error.name !== "HostCrash") stray.push(error);
+});
+
+/** Errors that nobody caught since the last call. */
+export async function strayErrors(): Promise<readonly unknown[]> {
+  await new Promise((resolve) => setImmediate(resolve));
+  return stray.splice(0);
+}

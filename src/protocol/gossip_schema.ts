@@ -51,10 +51,32 @@ export function decodeMemberRecord(encoded: Uint8Array): MemberRecord {
 /** On the wire a pair: what was signed, and the signature. An error within the signed bytes passes through. */
 export const signedRecord = v.pipe(
   v.tuple([bytes(MEMBER_RECORD_BYTES_MAX), bytes(SIGNATURE_BYTES_MAX)]),
-  v.transform(
-    ([encoded, signature]): SignedRecord => ({ record: decodeMemberRecord(encoded), bytes: encoded, signature }),
-  ),
+  v.transform(([encoded, signature]): SignedRecord => interned(encoded, signature)),
 );
+
+/**
+ * Records seen of late, by their bytes: each comes many times, from one member after another, and every table that holds
+ * it shares one copy. Nothing here says that a signature is right.
+ */
+const seen = new Map<string, SignedRecord>();
+const SEEN_MAX = 8_192;
+const latin1 = new TextDecoder("latin1");
+
+function interned(encoded: Uint8Array, signature: Uint8Array): SignedRecord {
+  const key = latin1.decode(encoded);
+  const known = seen.get(key);
+  if (known !== undefined) {
+    return areEqual(known.signature, signature) ? known : { record: known.record, bytes: known.bytes, signature };
+  }
+  const made: SignedRecord = { record: decodeMemberRecord(encoded), bytes: encoded, signature };
+  if (seen.size >= SEEN_MAX) for (const oldest of seen.keys()) if (seen.delete(oldest)) break;
+  seen.set(key, made);
+  return made;
+}
+
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}
 
 export type WireSignedRecord = readonly [bytes: Uint8Array, signature: Uint8Array];
 

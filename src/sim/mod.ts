@@ -1,7 +1,9 @@
 export type { Violation, ViolationKind } from "./check/violation.ts";
 export { SimCluster, type SimClusterOptions } from "./nodes/sim_cluster.ts";
 export { SimNode, type SimNodeHooks, type SimNodeOptions, type WrapStore } from "./nodes/sim_node.ts";
+export { type CrowdOptions, type CrowdResult, runCrowd } from "./scenario/crowd.ts";
 export { FAULT_KINDS, type FaultKind, type FaultOptions } from "./scenario/faults.ts";
+export { reportOf } from "./scenario/report.ts";
 export {
   type Canary,
   runScenario,

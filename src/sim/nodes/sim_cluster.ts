@@ -144,10 +144,15 @@ export class SimCluster {
     return newest ?? null;
   }
 
-  /** Runs until `isDone`. @throws when that takes longer than `limitMs` of virtual time */
-  async until(isDone: () => boolean, limitMs: number, what: string): Promise<number> {
+  /**
+   * Runs until `isDone`, which is asked after every event, or every `lookMs` where that would be too often.
+   *
+   * @throws {Error} when that takes longer than `limitMs` of virtual time
+   */
+  async until(isDone: () => boolean, limitMs: number, what: string, lookMs?: number): Promise<number> {
     const startMs = this.world.nowMs;
-    await this.world.run(limitMs, isDone);
+    if (lookMs === undefined) await this.world.run(limitMs, isDone);
+    else while (!isDone() && this.world.nowMs - startMs < limitMs) await this.world.run(lookMs);
     if (!isDone()) throw new Error(`Not within ${limitMs} virtual ms: ${what}`);
     return this.world.nowMs - startMs;
   }

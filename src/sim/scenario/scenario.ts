@@ -38,7 +38,7 @@ export interface ScenarioOptions {
   readonly canary?: Canary;
   readonly hasTrace?: boolean;
   /** Errors that reached nobody, so far: the caller's runtime knows. */
-  readonly strayErrors?: () => readonly unknown[];
+  readonly strayErrors?: () => Promise<readonly unknown[]>;
 }
 
 export interface ScenarioStats {
@@ -132,7 +132,7 @@ class Run {
     } catch (error) {
       this.#log.fail("error", error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
-    this.#noteStray();
+    await this.#noteStray();
     for (const { text, atMs } of this.#log.violations)
       this.#cluster.note("check", `${text} (at ${atMs} of ${world.nowMs})`);
   }
@@ -262,8 +262,8 @@ class Run {
     this.#log.fail("node-ended", `${name} ended by itself (${end.kind}): ${text}`);
   }
 
-  #noteStray(): void {
-    for (const error of this.#options.strayErrors?.() ?? []) {
+  async #noteStray(): Promise<void> {
+    for (const error of (await this.#options.strayErrors?.()) ?? []) {
       this.#log.fail("error", `unhandled: ${error instanceof Error ? error.stack : String(error)}`);
     }
   }

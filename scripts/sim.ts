@@ -1,0 +1,112 @@
+/**
+ * Runs whole clusters from seeds: `npm run sim -- [--seeds 1000] [--nodes 5] [--minutes 1] [--from 1] [--processes 1]`, one of
+ * them with `--seed N [--trace] [--diagram FILE]`, or a crowd with `--profile thousand [--nodes 1000]`.
+ */
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { reportOf, runCrowd, runScenario } from "../src/sim/mod.ts";
+import { settle, strayErrors } from "./sim_settle.ts";
+
+const NUMBERS = { seeds: 1_000, from: 1, seed: 0, nodes: 0, minutes: 1, processes: 1 };
+type NumberName = keyof typeof NUMBERS;
+const TEXTS = ["diagram", "profile"] as const;
+
+const numbers: Record<NumberName, number> = { ...NUMBERS };
+const texts: Partial<Record<(typeof TEXTS)[number], string>> = {};
+let hasTrace = false;
+
+function parse(args: readonly string[]): void {
+  for (let at = 0; at < args.length; at++) {
+    const name = args[at]?.replace(/^--/, "") ?? "";
+    if (name === "trace") hasTrace = true;
+    else if (Object.hasOwn(NUMBERS, name)) {
+      const value = Number(args[++at]);
+      if (!(value >= 0)) throw new TypeError(`--${name} needs a number, not ${args[at]}`);
+      numbers[name as NumberName] = value;
+    } else if (TEXTS.includes(name as "diagram")) texts[name as "diagram"] = args[++at] ?? "";
+    else
+      throw new TypeError(
+        `Unknown option ${args[at]}. There are: ${[...Object.keys(NUMBERS), ...TEXTS, "trace"].join(", ")}`,
+      );
+  }
+}
+
+const isTerminal = process.stderr.isTTY === true;
+
+function show(text: string): void {
+  if (isTerminal) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+/** Seeds `from`, `from + step`, … below `end`; gives how many failed. */
+async function run(from: number, end: number, step: number): Promise<number> {
+  const { minutes } = numbers;
+  const nodes = numbers.nodes || 5;
+  const startMs = performance.now();
+  let [failed, count, virtualMs, calls] = [0, 0, 0, 0];
+  const summary = () => {
+    const seconds = (performance.now() - startMs) / 1_000;
+    const speed = `${(count / seconds).toFixed(2)} seeds/s, ${(virtualMs / 1_000 / seconds).toFixed(0)} virtual s/s`;
+    return `${count} seeds, ${failed} failed, ${calls} calls; ${speed}`;
+  };
+  for (let seed = from; seed < end; seed += step) {
+    const isTraced = hasTrace || texts.diagram !== undefined;
+    const result = await runScenario({ seed, settle, nodes, minutes, hasTrace: isTraced, strayErrors });
+    count++;
+    virtualMs += result.stats.virtualMs;
+    calls += result.stats.calls;
+    if (hasTrace) process.stdout.write(`${result.trace.text()}\n`);
+    if (texts.diagram !== undefined) writeFileSync(texts.diagram, result.trace.diagram());
+    if (result.violations.length > 0) {
+      failed++;
+      show("");
+      const replay = `npm run sim -- --seed ${seed} --nodes ${nodes} --minutes ${minutes} --trace`;
+      process.stdout.write(reportOf(result, replay));
+    } else if (numbers.seed > 0) process.stdout.write(`${JSON.stringify(result.stats)}\n`);
+    show(`seed ${seed}: ${summary()}`);
+  }
+  show("");
+  process.stdout.write(`${summary()}\n`);
+  return failed;
+}
+
+/** The same in several processes, each with every n-th seed. */
+async function fork(count: number): Promise<number> {
+  const ends = Array.from({ length: count }, (_, index) => {
+    const args = ["--from", String(numbers.from + index), "--seeds", String(numbers.seeds - index)];
+    const options = ["--nodes", String(numbers.nodes), "--minutes", String(numbers.minutes)];
+    const child = spawn(process.execPath, [import.meta.filename, ...args, ...options], {
+      stdio: ["ignore", "inherit", index === 0 ? "inherit" : "ignore"],
+      env: { ...process.env, SIM_STEP: String(count) },
+    });
+    return new Promise<number>((resolve) => child.on("exit", (code) => resolve(code === 0 ? 0 : 1)));
+  });
+  const failed = await Promise.all(ends);
+  return failed.reduce((sum, one) => sum + one, 0);
+}
+
+async function thousand(): Promise<number> {
+  const nodes = numbers.nodes || 1_000;
+  const startMs = performance.now();
+  const progress = (what: string, count: number) =>
+    show(`${((performance.now() - startMs) / 1_000).toFixed(0)} s: ${count} nodes ${what}`);
+  const result = await runCrowd({ seed: numbers.seed || 1, settle, nodes, progress });
+  show("");
+  const lines = [
+    `${nodes} nodes ready after ${(result.readyMs / 1_000).toFixed(1)} virtual s, acquainted after ${(result.acquaintedMs / 1_000).toFixed(1)}`,
+    `posts a second: leader ${result.leaderPosts.toFixed(1)}, others ${result.meanPosts.toFixed(2)} on average, ${result.maxPosts.toFixed(1)} at most; ${result.meanBytes.toFixed(0)} bytes`,
+    `a crash is known to half after ${(result.detectedMsP50 / 1_000).toFixed(1)} virtual s, to all after ${(result.detectedMsMax / 1_000).toFixed(1)}`,
+    `${((performance.now() - startMs) / 1_000).toFixed(0)} s of real time`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+  return result.detectedMsMax <= 15_000 ? 0 : 1;
+}
+
+parse(process.argv.slice(2));
+const { seed, from, seeds, processes } = numbers;
+const step = Number(process.env["SIM_STEP"] ?? 1);
+let failed: number;
+if (texts.profile === "thousand") failed = await thousand();
+else if (seed > 0) failed = await run(seed, seed + 1, 1);
+else if (processes > 1) failed = await fork(processes);
+else failed = await run(from, from + seeds, step);
+process.exit(failed === 0 ? 0 : 1);
