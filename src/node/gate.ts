@@ -44,13 +44,8 @@ export class Gate {
     if (verdict.ok) {
       const { role, name } = verdict.certificate;
       this.#visitors.set(peer, { credential: credential.slice(), role, name });
-    } else {
-      this.#visitors.delete(peer);
-      if (admission.kind === "refused") {
-        this.#options.log.write("warn", "peer refused", { peer, code: verdict.code, reason: verdict.reason });
-      }
-    }
-    return admission;
+    } else this.#visitors.delete(peer);
+    return admission; // the transport logs refusals, with the address
   }
 
   /** What `peer` may do on its connection. */

@@ -27,6 +27,12 @@ export const RETRY_MS_MAX = 5_000;
 /** The next address of a peer is tried when the one before has not answered for so long. */
 export const NEXT_ADDRESS_MS = 150;
 export const GUEST_IDLE_MS = 10_000;
+/** Peers without a credential at one time; the oldest gives way to the newest. */
+export const GUESTS_MAX = 256;
+/** Channels that one guest may have open: it needs one. */
+export const GUEST_CHANNELS_MAX = 4;
+/** What an incoming connection may send before it is admitted, and as a guest at all. */
+export const STRANGER_BYTES_MAX = 1 << 20;
 /** Each side lets something be heard this often, and believes a connection dead after the silence below. */
 export const KEEP_ALIVE_MS = 5_000;
 export const SILENCE_MS_MAX = 15_000;

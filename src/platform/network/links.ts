@@ -36,6 +36,8 @@ export interface Links {
   readonly addresses: readonly Address[];
   /** The first of `addresses` that answers as `peer`; its connection was also given to `connected`. */
   dial(peer: PeerId, addresses: readonly ParsedAddress[], signal: AbortSignal): Promise<Connection>;
+  /** Lifts the limit of what a stranger may send. */
+  trust(connection: Connection): void;
   stop(): Promise<void>;
 }
 
@@ -116,6 +118,7 @@ export async function startLinks(options: LinksOptions): Promise<Links> {
         peer,
         signal,
       ),
+    trust: (connection) => transport.trust(connection.remoteAddr),
     stop: async () => node.stop(),
   };
 }

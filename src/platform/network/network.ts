@@ -29,7 +29,9 @@ import {
   CONNECTIONS_MAX,
   CONNECTIONS_PER_PEER_MAX,
   CREDENTIAL_BYTES_MAX,
+  GUEST_CHANNELS_MAX,
   GUEST_IDLE_MS,
+  GUESTS_MAX,
   HANDSHAKE_TIMEOUT_MS,
   PROTOCOL_NAME_BYTES_MAX,
   RETIRED_MS,
@@ -76,6 +78,7 @@ class Network implements Transport {
   /** By libp2p's id of the connection. */
   private readonly links = new Map<string, Link>();
   private readonly unadmitted = new Set<Link>();
+  private readonly guests = new Set<Link>();
   private readonly stopping = new AbortController();
   private state: "new" | "running" | "stopped" = "new";
   private network: Links | null = null;
@@ -271,10 +274,8 @@ class Network implements Transport {
     connection.addEventListener("close", () => this.disconnected(link));
     if (connection.status !== "open") return this.disconnected(link);
     if (!this.isRunning()) return this.close(link, new TransportError("stopped", "The transport has been stopped."));
-    const [oldest] = this.unadmitted;
-    if (this.unadmitted.size > UNADMITTED_MAX && oldest !== undefined) {
-      this.refused(oldest, new TransportError("limit", "too many connections that have not been admitted"));
-      this.close(oldest, new TransportError("limit", "too many connections that have not been admitted"));
+    if (this.unadmitted.size > UNADMITTED_MAX) {
+      this.giveWay(this.unadmitted, "too many connections that have not been admitted");
     }
     link.helloTimer = setTimeout(() => {
       const error = new TransportError("timeout", `${link.peer} did not exchange credentials in time`);
@@ -286,6 +287,15 @@ class Network implements Transport {
       (stream) => this.hello(link, stream),
       (error: Error) => this.close(link, new TransportError("aborted", `${link.peer}: ${error.message}`)),
     );
+  }
+
+  /** Closes the oldest of `links`. */
+  private giveWay(links: ReadonlySet<Link>, reason: string): void {
+    const [oldest] = links;
+    if (oldest === undefined) return;
+    const error = new TransportError("limit", reason);
+    this.refused(oldest, error);
+    this.close(oldest, error);
   }
 
   private hello(link: Link, stream: Stream): void {
@@ -315,6 +325,11 @@ class Network implements Transport {
   private admitted(link: Link): void {
     clearTimeout(link.helloTimer);
     this.unadmitted.delete(link);
+    if (link.outcome?.theirs !== "guest") this.network?.trust(link.connection);
+    else if (link.dialer !== this.self) {
+      this.guests.add(link);
+      if (this.guests.size > GUESTS_MAX) this.giveWay(this.guests, "too many guests");
+    }
     const peer = this.peer(link.peer);
     const isFirst = peer.links.length === 0;
     peer.add(link);
@@ -341,9 +356,10 @@ class Network implements Transport {
   }
 
   private postsArrive(link: Link, stream: Stream): void {
-    if (link.outcome?.theirs === "guest") {
-      this.refused(link, new TransportError("refused", "a guest posts messages"));
-      return stream.abort(new Error("guests do not post"));
+    const { theirs } = link.outcome ?? { theirs: "guest" };
+    if (theirs !== "member") {
+      this.refused(link, new TransportError("refused", `a ${theirs} posts messages, which only nodes may`));
+      return stream.abort(new Error(`a ${theirs} does not post`));
     }
     const pipe = new Pipe(stream);
     const reader = new FrameReader(POST_BYTES_MAX, (message) => {
@@ -362,6 +378,10 @@ class Network implements Transport {
   }
 
   private channelArrives(link: Link, stream: Stream): void {
+    if (link.outcome?.theirs === "guest" && link.channelCount >= GUEST_CHANNELS_MAX) {
+      this.refused(link, new TransportError("limit", "a guest opens too many channels"));
+      return stream.abort(new Error("too many channels"));
+    }
     const pipe = this.channelPipe(link, stream);
     readProtocol(pipe, (protocol) => {
       if (!this.isRunning()) return pipe.abort("this node is stopping");
@@ -389,6 +409,7 @@ class Network implements Transport {
     if (!this.links.delete(link.connection.id)) return;
     clearTimeout(link.helloTimer);
     this.unadmitted.delete(link);
+    this.guests.delete(link);
     const error = link.closing ?? new TransportError("unreachable", `${link.peer} closed the connection.`);
     link.ready.reject(error);
     const peer = this.peers.get(link.peer);

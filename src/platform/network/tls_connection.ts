@@ -24,6 +24,10 @@ export interface TlsConnectionOptions {
   readonly direction: "inbound" | "outbound";
   readonly remoteAddr: Multiaddr;
   readonly log: Logger;
+  /** Bytes that the other side may send until `trust` is called. */
+  readonly bytesMax: number;
+  /** It sent more; the connection is aborted. */
+  readonly overspent: () => void;
 }
 
 export class TlsConnection extends AbstractMultiaddrConnection {
@@ -33,14 +37,22 @@ export class TlsConnection extends AbstractMultiaddrConnection {
   private queuedBytes = 0;
   private lastHeardMs = performance.now();
   private socketError: Error | undefined;
+  private bytesLeft: number;
 
-  constructor({ socket, ...init }: TlsConnectionOptions) {
+  constructor({ socket, bytesMax, overspent, ...init }: TlsConnectionOptions) {
     super(init);
     this.socket = socket;
+    this.bytesLeft = bytesMax;
     this.pulse = this.watchSilence();
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
       this.lastHeardMs = performance.now();
+      this.bytesLeft -= chunk.byteLength;
+      if (this.bytesLeft < 0) {
+        if (this.status !== "open") return;
+        overspent();
+        return this.abort(new Error("it sent too much before it was admitted"));
+      }
       // A plain array: `slice` of a Buffer would not copy.
       this.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     });
@@ -53,6 +65,11 @@ export class TlsConnection extends AbstractMultiaddrConnection {
       clearInterval(this.pulse);
       this.onTransportClosed(this.socketError);
     });
+  }
+
+  /** The other side may send whatever it likes from now on. */
+  trust(): void {
+    this.bytesLeft = Number.POSITIVE_INFINITY;
   }
 
   /** Aborts when nothing is heard for too long. A process that was itself stopped first listens. */

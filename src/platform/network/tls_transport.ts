@@ -19,7 +19,7 @@ import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { type Keys, type PeerId, TransportError } from "../../kernel/mod.ts";
 import { formatAddress, parseAddress } from "./address.ts";
 import { CertificateError, type Identity } from "./certificate.ts";
-import { HANDSHAKE_TIMEOUT_MS, HANDSHAKES_MAX, STOP_GRACE_MS } from "./limits.ts";
+import { HANDSHAKE_TIMEOUT_MS, HANDSHAKES_MAX, STOP_GRACE_MS, STRANGER_BYTES_MAX } from "./limits.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import { TlsConnection } from "./tls_connection.ts";
 import { dialSocket, provenPeer, serverOptions } from "./tls_socket.ts";
@@ -51,9 +51,16 @@ export class TlsTransport implements Transport {
   /** Addresses with ports as they came out. */
   readonly bound: string[] = [];
   private readonly options: TlsTransportOptions;
+  /** By the address object that libp2p's connection shows of ours. */
+  private readonly connections = new WeakMap<Multiaddr, TlsConnection>();
 
   constructor(options: TlsTransportOptions) {
     this.options = options;
+  }
+
+  /** The peer of the connection with this address has been admitted. */
+  trust(remote: Multiaddr): void {
+    this.connections.get(remote)?.trust();
   }
 
   listenFilter = (addresses: Multiaddr[]): Multiaddr[] => addresses.filter(isOurs);
@@ -115,7 +122,19 @@ export class TlsTransport implements Transport {
   private connection(socket: TLSSocket, direction: "inbound" | "outbound", peer: PeerId): TlsConnection {
     const remoteAddr = multiaddr(formatAddress(socket.remoteAddress ?? "0.0.0.0", socket.remotePort ?? 0, peer));
     const log = this.options.logger.forComponent("sage:tls");
-    return new TlsConnection({ socket, direction, remoteAddr, log });
+    const { refusals } = this.options;
+    const remote = remoteOf(socket);
+    const reason = `it sent more than ${STRANGER_BYTES_MAX >> 20} MiB before it was admitted`;
+    const connection = new TlsConnection({
+      socket,
+      direction,
+      remoteAddr,
+      log,
+      bytesMax: direction === "inbound" ? STRANGER_BYTES_MAX : Number.POSITIVE_INFINITY,
+      overspent: () => refusals.write({ remote, peer, reason }),
+    });
+    this.connections.set(remoteAddr, connection);
+    return connection;
   }
 
   private upgradeOptions(peer: PeerId, signal: AbortSignal) {

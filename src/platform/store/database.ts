@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { InvariantError, StoreError, type StoreErrorCode } from "../../kernel/mod.ts";
@@ -36,6 +36,16 @@ const CODES: Readonly<Record<number, StoreErrorCode>> = {
 export type Row = Readonly<Record<string, unknown>>;
 export type Value = string | number | null | Uint8Array;
 
+/** The log holds keys: for its user alone, as are the files that SQLite lays beside it, which take over its mode. */
+function makePrivate(path: string): void {
+  try {
+    if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
+    else if (process.platform !== "win32" && (statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+  } catch {
+    // What cannot be done here SQLite cannot do either, and says why.
+  }
+}
+
 export class Database {
   readonly #path: string;
   readonly #sqlite: DatabaseSync;
@@ -45,6 +55,7 @@ export class Database {
   constructor(path: string) {
     if (!existsSync(path) && existsSync(path + CANCELLED_SUFFIX)) renameSync(path + CANCELLED_SUFFIX, path);
     this.#path = path;
+    makePrivate(path);
     this.#sqlite = new DatabaseSync(path);
     try {
       for (const pragma of PRAGMAS) this.all(`PRAGMA ${pragma}`);

@@ -42,8 +42,14 @@ export class Server {
       const request = parse(served.method.request, opening.body, `request of ${opening.method}`);
       this.start(served, { id, opening, request, credits: credits ?? 0 });
     } catch (error) {
+      if (error instanceof ProtocolError && error.code === "forbidden") this.logRefusal(opening.method, error);
       this.answerError(id, error, opening.method);
     }
+  }
+
+  private logRefusal(method: string, { code, message }: ProtocolError): void {
+    const { log, peer } = this.options;
+    log?.write("warn", "a call was refused", { peer, method, code, reason: message });
   }
 
   private find(name: string, isStream: boolean): Served {
