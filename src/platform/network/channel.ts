@@ -45,8 +45,8 @@ export function protocolFrame(protocol: string): Uint8Array {
   return frame(new TextEncoder().encode(protocol));
 }
 
-/** Reads the name, then hands the rest of the pipe over; aborts a pipe that sends none. */
-export function readProtocol(pipe: Pipe, then: (protocol: string) => void): void {
+/** Reads the name, then hands the rest of the pipe over; aborts a pipe whose name is too long. */
+export function readProtocol(pipe: Pipe, then: (protocol: string) => void, refused: (reason: string) => void): void {
   let head = new Uint8Array(0);
   pipe.receive({
     data(bytes) {
@@ -56,7 +56,11 @@ export function readProtocol(pipe: Pipe, then: (protocol: string) => void): void
       head = joined;
       if (head.length < 4) return;
       const length = new DataView(head.buffer).getUint32(0);
-      if (length > PROTOCOL_NAME_BYTES_MAX) return pipe.abort("the protocol's name is too long");
+      if (length > PROTOCOL_NAME_BYTES_MAX) {
+        const reason = "a protocol's name is too long";
+        refused(reason);
+        return pipe.abort(reason);
+      }
       if (head.length < 4 + length) return;
       pipe.detach();
       pipe.unread(head.slice(4 + length));

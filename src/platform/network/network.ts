@@ -383,14 +383,15 @@ class Network implements Transport {
       return stream.abort(new Error("too many channels"));
     }
     const pipe = this.channelPipe(link, stream);
-    readProtocol(pipe, (protocol) => {
+    const opened = (protocol: string): void => {
       if (!this.isRunning()) return pipe.abort("this node is stopping");
       if (link.outcome?.theirs === "guest" && !GUEST_PROTOCOLS.includes(protocol)) {
         this.refused(link, new TransportError("refused", `a guest opens ${JSON.stringify(protocol)}`));
         return pipe.abort("guests may not open this protocol");
       }
       this.hooks?.opened(new StreamChannel(pipe, link.peer, protocol));
-    });
+    };
+    readProtocol(pipe, opened, (reason) => this.refused(link, new TransportError("limit", reason)));
   }
 
   private refused(link: Link, error: TransportError): void {
