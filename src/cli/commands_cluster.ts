@@ -41,8 +41,13 @@ const TO: OptionSpec = {
   isList: true,
   description: "Node to talk to, instead of those in the credentials file",
 };
-const TIMEOUT: OptionSpec = { name: "timeout", value: "TIME", description: "Give up after this time (default: 10s)" };
+const TIMEOUT: OptionSpec = {
+  name: "timeout",
+  value: "TIME",
+  description: "Keep trying for this time (default: 10s, or 1s where no node runs)",
+};
 const FORMAT: OptionSpec = { name: "format", value: "FORMAT", description: "table (default) or json" };
+const TEXT: OptionSpec = { name: "format", value: "FORMAT", description: "text (default) or json" };
 const DATA_DIR: OptionSpec = {
   name: "data-dir",
   value: "DIR",
@@ -111,7 +116,7 @@ const CLUSTER: readonly CommandSpec[] = [
     name: "cluster leave",
     summary: "Take a node out of the cluster for good",
     positionals: [{ name: "node", isRequired: false, description: "Name or id (default: the node that answers)" }],
-    options: [FORCE, TO, TIMEOUT],
+    options: [FORCE, TEXT, TO, TIMEOUT],
     notes: ["Its certificate is revoked. To come back it joins anew, with an empty data directory."],
     examples: [{ line: "sage cluster leave worker-3", meaning: "also when that node is dead" }],
   },
@@ -119,7 +124,7 @@ const CLUSTER: readonly CommandSpec[] = [
     name: "cluster transfer-leader",
     summary: "Make another voter the leader",
     positionals: [{ name: "node", isRequired: false, description: "Name or id (default: the most up-to-date voter)" }],
-    options: [TO, TIMEOUT],
+    options: [TEXT, TO, TIMEOUT],
     notes: [],
     examples: [{ line: "sage cluster transfer-leader worker-2", meaning: "before maintenance of the leader's host" }],
   },
@@ -127,7 +132,7 @@ const CLUSTER: readonly CommandSpec[] = [
     name: "cluster rotate-key",
     summary: "Replace the key that signs tokens and certificates",
     positionals: [],
-    options: [TO, TIMEOUT],
+    options: [TEXT, TO, TIMEOUT],
     notes: ["Nodes renew their certificates by themselves; tokens of the old key end with it."],
     examples: [{ line: "sage cluster rotate-key", meaning: "after a host was stolen" }],
   },
@@ -138,6 +143,7 @@ const CLUSTER: readonly CommandSpec[] = [
     options: [
       DATA_DIR,
       { name: "accept-data-loss", value: null, description: "Confirm that what only the lost nodes knew is gone" },
+      TEXT,
     ],
     notes: [
       "Run it on one stopped node, the one with the newest log. All other nodes of the old cluster must never run again",
@@ -156,7 +162,7 @@ const TOKEN: readonly CommandSpec[] = [
       { name: "role", value: "ROLE", description: "node, admin, submit or read" },
       { name: "ttl", value: "TIME", description: "How long it can be used, such as 1h or 7d (default: 1h)" },
       { name: "uses", value: "N", description: "How often it can be used (default: as often as wanted)" },
-      { name: "format", value: "FORMAT", description: "text (default) or json" },
+      TEXT,
       TO,
       TIMEOUT,
     ],
@@ -178,7 +184,7 @@ const TOKEN: readonly CommandSpec[] = [
     name: "token revoke",
     summary: "Make a token useless at once",
     positionals: [{ name: "id", isRequired: true, description: "Id of the token, from sage token list" }],
-    options: [TO, TIMEOUT],
+    options: [TEXT, TO, TIMEOUT],
     notes: ["Who has used it already stays in; see sage cluster leave."],
     examples: [{ line: "sage token revoke 3f9a0c1d2e4b5a69", meaning: "" }],
   },
@@ -192,7 +198,7 @@ const LOGIN: CommandSpec = {
     { name: "to", value: "ADDRESS", isList: true, description: "Address of a node" },
     { name: "token", value: "TOKEN", description: "From sage token create --role admin|submit|read" },
     { name: "name", value: "NAME", description: "Name in the audit log (default: the user's name)" },
-    TIMEOUT,
+    TEXT,
   ],
   notes: ["Writes ~/.config/sage/credentials.json (or SAGE_CREDENTIALS), readable by you only."],
   examples: [{ line: "sage login --to /ip4/10.0.0.5/tcp/7070/p2p/12D3… --token sage1.…", meaning: "" }],

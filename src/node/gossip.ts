@@ -1,6 +1,6 @@
 /** Membership at work: its messages over the transport, its clock, and what it learns about addresses. */
-import { Membership, type MemberView, type SelfFacts } from "../cluster/mod.ts";
-import type { PeerId, TimerId, Timers } from "../kernel/mod.ts";
+import { type Health, Membership, type MemberView, type SelfFacts } from "../cluster/mod.ts";
+import type { LogLevel, PeerId, TimerId, Timers } from "../kernel/mod.ts";
 import { encodeMemberRecord, type GossipMessage, type MemberRecord, type SignedRecord } from "../protocol/mod.ts";
 import type { NodePorts } from "./ports.ts";
 
@@ -127,8 +127,7 @@ export class Gossip {
     const { peer, record, health } = member;
     if (peer !== transport.self && record !== before?.record) transport.know(peer, record.addresses);
     if (health !== before?.health) {
-      const level = health === "dead" ? "warn" : health === "suspect" ? "debug" : "info";
-      log.write(level, `member is ${health}`, { peer, name: record.name });
+      log.write(levelOf(peer === transport.self, health), `member is ${health}`, { name: record.name, peer });
     }
     this.#options.changed(peer, member);
   }
@@ -145,4 +144,10 @@ export class Gossip {
       this.#act();
     });
   }
+}
+
+/** What a node does itself it says elsewhere; a suspicion passes or is followed by a verdict. */
+function levelOf(isSelf: boolean, health: Health): LogLevel {
+  if (health === "dead") return "warn";
+  return isSelf || health === "suspect" ? "debug" : "info";
 }

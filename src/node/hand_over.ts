@@ -6,6 +6,7 @@ import { successors } from "./succession.ts";
 
 const LEADERSHIP_MS = 3_000;
 const VOTE_MS = 3_000;
+const LAST_WORD_MS = 50;
 const LOOK_MS = 20;
 
 export interface HandOverOptions {
@@ -27,6 +28,9 @@ export async function handOver({ ports, replica, gossip }: HandOverOptions): Pro
   const isAlone = () => consensus.status().membership.voters.length === 1;
   const hasLeader = () => consensus.status().role !== "leader";
   if (hasVote() && !isAlone() && hasLeader()) await until(ports, VOTE_MS, () => !hasVote());
+  gossip.left();
+  // Connections are about to be cut: the last word needs a moment to get out.
+  if (gossip.members().length > 1) await until(ports, LAST_WORD_MS, () => false);
 }
 
 /** Resolves when `isDone`, or when the time is over. */

@@ -7,6 +7,7 @@ import type { PeerId } from "../kernel/mod.ts";
 import type { Gossip } from "./gossip.ts";
 import type { NodePorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
+import { successors } from "./succession.ts";
 
 export interface StewardOptions {
   readonly ports: NodePorts;
@@ -37,7 +38,15 @@ export class Steward {
     const { replica } = this.#options;
     if (replica.consensus.status().role !== "leader" || replica.state.cluster === null) return;
     this.#lookAtVoters();
+    if (!replica.state.members.has(this.#options.ports.transport.self)) this.#retire();
     if (this.#round++ % SLOW_ROUNDS === 0) this.#keepHouse();
+  }
+
+  /** A leader that was taken out of the cluster leads until someone else can. */
+  #retire(): void {
+    const { replica, gossip } = this.#options;
+    const [successor] = successors(replica.consensus.progress(), gossip);
+    if (successor !== undefined) replica.consensus.transferLeader(successor);
   }
 
   #lookAtVoters(): void {
@@ -53,8 +62,9 @@ export class Steward {
     if (change === null) return;
     const result = replica.consensus.changeMembership(change);
     const { kind, peer, reason } = change;
-    const level = result.kind === "accepted" ? "info" : "debug";
-    ports.log.write(level, "voters change", { change: kind, peer, reason, result: result.kind });
+    const isNews = result.kind === "accepted" && kind !== "addLearner";
+    const name = replica.state.members.get(peer)?.info.name ?? null;
+    ports.log.write(isNews ? "info" : "debug", `voters change: ${kind}`, { name, peer, reason, result: result.kind });
   }
 
   #candidates(): VoterCandidate[] {
@@ -63,12 +73,16 @@ export class Steward {
     for (const { peer, state, lagEntries, silentMs } of replica.consensus.progress()) {
       if (state === "replicate" && lagEntries < LAG_ENTRIES_MAX && silentMs < SILENT_MS_MAX) caughtUp.add(peer);
     }
-    return [...replica.state.members.values()].map(({ info: { peer, voter } }) => {
+    const { members } = replica.state;
+    const known = [...members.values()].map(({ info: { peer, voter: wish } }) => ({ peer, wish, isAdmitted: true }));
+    const { voters } = replica.consensus.status().membership;
+    const removed = voters.filter((peer) => !members.has(peer));
+    const leaving = removed.map((peer) => ({ peer, wish: "no" as const, isAdmitted: false }));
+    return [...known, ...leaving].map((candidate) => {
+      const { peer } = candidate;
       const isSelf = peer === ports.transport.self;
       return {
-        peer,
-        isAdmitted: true,
-        wish: voter,
+        ...candidate,
         // A member that this node has not met since it started is as good as dead, from then on.
         health: gossip.member(peer)?.health ?? "dead",
         sinceMs: gossip.sinceMs(peer),

@@ -24,7 +24,7 @@ export async function welcome(options: WelcomeOptions, guest: PeerId, body: Join
   const member: MemberInfo | null = body.member === null ? null : { ...body.member, peer: guest, name };
   const refuse = (error: unknown): never => {
     const reason = error instanceof Error ? error.message : String(error);
-    ports.log.write("warn", "guest refused", { peer: guest, name, reason });
+    ports.log.write("warn", "guest refused", { name, peer: guest, reason });
     throw error;
   };
   const decide = () => {
@@ -41,7 +41,7 @@ export async function welcome(options: WelcomeOptions, guest: PeerId, body: Join
   const outcome = await replica.propose(decision.command, self());
   try {
     const grant = grantJoin(ports.keys, replica.state, { outcome, token });
-    ports.log.write("info", member === null ? "client admitted" : "node admitted", { peer: guest, name });
+    ports.log.write("info", member === null ? "client admitted" : "node admitted", { name, peer: guest });
     return grant;
   } catch (error) {
     return refuse(error);

@@ -20,7 +20,12 @@ export type { BundledJob } from "./bundle.ts";
 export { systemClock } from "./clock.ts";
 export { isReadableByOthers, readCredentialsText, writeCredentialsText } from "./credentials_file.ts";
 export type { DataDirectory, DataDirectoryOptions } from "./data_directory.ts";
-export { defaultCredentialsFile, defaultDataDirectory } from "./data_paths.ts";
+export {
+  type DataDirectoryChoice,
+  dataDirectoryChoices,
+  defaultCredentialsFile,
+  defaultDataDirectory,
+} from "./data_paths.ts";
 export type { Engine, EngineOptions, Progress, RootResult, Run, RunStats } from "./engine.ts";
 export { excerpt, JobError, type JobErrorCode, type SourceLocation } from "./job_error.ts";
 export { type LogFormat, type LogOptions, type LogWriter, openLog } from "./log.ts";

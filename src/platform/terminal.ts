@@ -23,6 +23,8 @@ export interface Terminal {
   schedule(afterMs: number, callback: () => void): () => void;
   /** Calls the handler at the first Ctrl-C or request to end; a second one ends the process at once. */
   onInterrupt(handler: (exitCode: number) => void): () => void;
+  /** Calls the handler, instead of ending the process, with what nobody caught. */
+  onUncaught(handler: (error: unknown) => void): () => void;
   /** Sends what user code logs to stderr, since stdout belongs to the rows. */
   redirectConsole(): void;
   exit(code: number): never;
@@ -32,6 +34,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Columns of the terminal; 0 when not known. */
   readonly columns: number;
+  /** Lines of the terminal; 0 when not known. */
+  readonly rows: number;
   readonly hasColor: boolean;
   /** Resolves when the system has taken it. @throws {ClosedOutputError} when nobody reads any more */
   write(chunk: string | Uint8Array): Promise<void>;
@@ -64,6 +68,13 @@ export const terminal: Terminal = {
     return () => clearTimeout(timer);
   },
   onInterrupt,
+  onUncaught(handler) {
+    const events = ["uncaughtException", "unhandledRejection"] as const;
+    for (const event of events) process.on(event, handler);
+    return () => {
+      for (const event of events) process.off(event, handler);
+    };
+  },
   redirectConsole: sendConsoleToStderr,
   exit: (code) => process.exit(code),
 };
@@ -83,6 +94,9 @@ function outputOf(stream: StandardStream): Output {
     isTerminal: stream.isTTY === true,
     get columns() {
       return stream.columns ?? 0;
+    },
+    get rows() {
+      return stream.rows ?? 0;
     },
     hasColor: stream.isTTY === true && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
     write: (chunk) =>

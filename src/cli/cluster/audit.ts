@@ -6,10 +6,19 @@ import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";
 import { chooseOutput, jsonText } from "./output.ts";
 import { withClient } from "./session.ts";
-import { columns } from "./table.ts";
+import { type Column, table } from "./table.ts";
 
 type Entry = v.InferOutput<typeof auditList.reply>["entries"][number];
 
+const COLUMNS: readonly Column[] = [
+  { head: "time (UTC)" },
+  { head: "index", isRight: true, giveWay: 1 },
+  { head: "who" },
+  { head: "role", giveWay: 2 },
+  { head: "what" },
+  { head: "outcome" },
+  { head: "about" },
+];
 const LIMIT = 50;
 const LIMIT_MAX = 10_000;
 const PAGE = 1_000;
@@ -34,16 +43,17 @@ export function showAudit(on: Terminal, parsed: ParsedCommand): Promise<number> 
     if (output === "json") await on.out.write(jsonText(entries));
     else {
       const paint = paintFor(on.out);
+      const style = { paint, width: on.out.columns };
       const rows = entries.map(({ index, atMs, name, role, kind, subject, outcome }) => [
         { text: new Date(atMs).toISOString().replace("T", " ").slice(0, 19), paint: paint.dim },
-        { text: String(index), isRight: true },
+        { text: String(index) },
         { text: name },
         { text: role },
         { text: kind },
         { text: outcome, paint: outcome === "ok" ? paint.green : paint.red },
         { text: subject },
       ]);
-      await on.out.write(columns(["time (UTC)", "index", "who", "role", "what", "outcome", "about"], rows, paint));
+      await on.out.write(table(COLUMNS, rows, style));
     }
     return EXIT.ok;
   });

@@ -11,37 +11,44 @@ import {
 import { EXIT, UsageError } from "../error.ts";
 import type { ParsedCommand } from "../parse.ts";
 import { confirm } from "./confirm.ts";
+import { printer } from "./output.ts";
 import { withClient } from "./session.ts";
 
 export function leave(on: Terminal, parsed: ParsedCommand): Promise<number> {
+  const print = printer(on, parsed);
   return withClient(on, parsed, async ({ client, timeoutMs }) => {
     const wanted = await chosenMember(client, parsed, timeoutMs);
     const what = wanted === null ? "the node that answers" : `${wanted.name} (${wanted.peer})`;
     const isSure = await confirm(on, parsed, `Take ${what} out of the cluster for good?`);
     if (!isSure) return EXIT.jobFailed;
     const { peer } = await client.call(clusterLeave, wanted === null ? {} : { peer: wanted.peer }, { timeoutMs });
-    await on.out.write(`${wanted?.name ?? peer} has left the cluster\n`);
+    const name = wanted?.name ?? null;
+    await print(`${name ?? peer} has left the cluster`, { peer, name });
     return EXIT.ok;
   });
 }
 
 export function transferLeader(on: Terminal, parsed: ParsedCommand): Promise<number> {
+  const print = printer(on, parsed);
   return withClient(on, parsed, async ({ client, timeoutMs }) => {
     const wanted = await chosenMember(client, parsed, timeoutMs);
     const { leader, term } = await client.call(clusterTransferLeader, wanted === null ? {} : { to: wanted.peer }, {
       timeoutMs,
     });
     const { members } = await client.call(clusterStatus, {}, { timeoutMs });
-    await on.out.write(`${nameOf(members, leader)} leads in term ${term}\n`);
+    const name = nameOf(members, leader);
+    await print(`${name} leads in term ${term}`, { leader, name, term });
     return EXIT.ok;
   });
 }
 
 export function rotateKey(on: Terminal, parsed: ParsedCommand): Promise<number> {
+  const print = printer(on, parsed);
   return withClient(on, parsed, async ({ client, timeoutMs }) => {
     const { keyId } = await client.call(clusterRotateKey, {}, { timeoutMs });
-    await on.out.write(
-      `the cluster signs with key ${keyId} now; nodes renew their certificates by themselves, then the old key is retired\n`,
+    await print(
+      `the cluster signs with key ${keyId} now; nodes renew their certificates by themselves, then the old key is retired`,
+      { keyId },
     );
     return EXIT.ok;
   });

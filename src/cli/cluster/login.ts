@@ -3,9 +3,12 @@ import { login, type Terminal, writeCredentialsText } from "../../platform/mod.t
 import { EXIT, UsageError } from "../error.ts";
 import type { ParsedCommand } from "../parse.ts";
 import { parseNodeAddress } from "./address.ts";
+import { printer } from "./output.ts";
 import { credentialsPath, SOFTWARE } from "./session.ts";
 
-export async function loginCommand(on: Terminal, { values, lists }: ParsedCommand): Promise<number> {
+export async function loginCommand(on: Terminal, parsed: ParsedCommand): Promise<number> {
+  const { values, lists } = parsed;
+  const print = printer(on, parsed);
   const addresses = (lists.get("to") ?? []).map((text) => parseNodeAddress(text, { option: "to", command: "login" }));
   const token = values.get("token");
   if (addresses.length === 0 || token === undefined) {
@@ -15,6 +18,7 @@ export async function loginCommand(on: Terminal, { values, lists }: ParsedComman
   const credentials = await login({ addresses, token }, { name, software: SOFTWARE });
   const path = credentialsPath(on);
   writeCredentialsText(path, encodeCredentials(credentials));
-  await on.err.write(`logged in to cluster ${credentials.cluster}; credentials are in ${path}\n`);
+  const { cluster } = credentials;
+  await print(`logged in to cluster ${cluster} as ${name}; credentials are in ${path}`, { cluster, name, path });
   return EXIT.ok;
 }

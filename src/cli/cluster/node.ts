@@ -1,19 +1,16 @@
 import packageData from "../../../package.json" with { type: "json" };
 import { parseToken } from "../../cluster/mod.ts";
-import type { Address } from "../../kernel/mod.ts";
-import { ClusterNode, type NodeEnd, type NodeOptions, reachable } from "../../node/mod.ts";
-import {
-  defaultDataDirectory,
-  machineDefaults,
-  type NodeHost,
-  openNodeHost,
-  type Terminal,
-} from "../../platform/mod.ts";
+import { ClusterNode, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
+import { machineDefaults, openNodeHost, type Terminal } from "../../platform/mod.ts";
 import { EXIT } from "../error.ts";
-import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";
-import { keepAdmin, makeJoinToken } from "./first_node.ts";
+import { greet } from "./greeting.ts";
+import { openFreeDirectory } from "./node_directory.ts";
 import { type NodeCommandOptions, readNodeOptions } from "./node_options.ts";
+import type { Serving } from "./serving.ts";
+
+/** A node that cannot go on without others says so after this time. */
+const WAITING_MS = 5_000;
 
 /** Runs a node until it is told to end, or ends by itself. */
 export async function runNode(on: Terminal, parsed: ParsedCommand): Promise<number> {
@@ -24,63 +21,66 @@ export async function runNode(on: Terminal, parsed: ParsedCommand): Promise<numb
     readText: (path) => on.readText(path),
     parseToml,
   });
-  const dataDir = options.dataDir ?? defaultDataDirectory();
-  const host = await openHost(options, dataDir);
+  const { token, listen, announce, logFormat, logLevel, hasMdns } = options;
+  const cluster = token === null ? {} : { cluster: parseToken(token).cluster };
+  const opened = await openFreeDirectory(options, (dataDir) =>
+    openNodeHost({ dataDir, listen, announce, logFormat, logLevel, mdns: hasMdns, ...cluster }),
+  );
+  const { host } = opened;
+  const name = options.name ?? (await defaultName(opened.number));
+  const uncaught = Promise.withResolvers<never>();
+  uncaught.promise.catch(() => undefined); // while nobody waits for it yet
+  const release = on.onUncaught((error) => {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    host.ports.log.write("error", "fault in SAGE: the node ends", { stack });
+    uncaught.reject(error);
+  });
   try {
-    return await serve(on, { host, options, dataDir });
+    const serving = { host, dataDir: opened.dataDir, name, isOnlyOne: opened.number === 1 };
+    return await Promise.race([serve(on, serving, options), uncaught.promise]);
   } finally {
+    release();
     host.close();
   }
 }
 
-async function openHost(options: NodeCommandOptions, dataDir: string): Promise<NodeHost> {
-  const { token, listen, announce, logFormat, logLevel, hasMdns } = options;
-  return openNodeHost({
-    dataDir,
-    listen,
-    announce,
-    logFormat,
-    logLevel,
-    mdns: hasMdns,
-    ...(token === null ? {} : { cluster: parseToken(token).cluster }),
-  });
+async function defaultName(number: number): Promise<string> {
+  const { name } = await machineDefaults();
+  return number === 1 ? name : `${name}-${number}`;
 }
 
-interface Serving {
-  readonly host: NodeHost;
-  readonly options: NodeCommandOptions;
-  readonly dataDir: string;
-}
-
-async function serve(on: Terminal, serving: Serving): Promise<number> {
-  const { host, options } = serving;
+async function serve(on: Terminal, serving: Serving, options: NodeCommandOptions): Promise<number> {
   const ended = Promise.withResolvers<NodeEnd>();
-  const node = new ClusterNode(host.ports, await nodeOptions(options), { ended: ended.resolve });
+  const node = new ClusterNode(serving.host.ports, await nodeOptions(options, serving.name), { ended: ended.resolve });
   const interrupted = Promise.withResolvers<"interrupted">();
   const release = on.onInterrupt(() => interrupted.resolve("interrupted"));
+  const calm = on.schedule(WAITING_MS, () => void sayWaiting(on, node));
   try {
     const started = node.start().then(() => "started" as const);
     const first = await Promise.race([started, ended.promise, interrupted.promise]);
+    calm();
     if (first === "started") await greet(on, node, serving);
     const last = first === "started" ? await Promise.race([ended.promise, interrupted.promise]) : first;
     if (last === "interrupted") {
+      await on.err.write("leaving in order, which takes a few seconds at most; Ctrl-C again ends at once\n");
       await node.stop();
       return EXIT.ok;
     }
-    return explainEnd(on, last);
+    return await explainEnd(on, last);
   } catch (error) {
     await node.stop();
     throw error;
   } finally {
+    calm();
     release();
   }
 }
 
-async function nodeOptions(options: NodeCommandOptions): Promise<NodeOptions> {
+async function nodeOptions(options: NodeCommandOptions, name: string): Promise<NodeOptions> {
   const machine = await machineDefaults();
-  const { join, token, announce, name, slots, memoryBytes, voter } = options;
+  const { join, token, announce, slots, memoryBytes, voter } = options;
   return {
-    name: name ?? `${machine.name}`,
+    name,
     version: packageData.version,
     slots: slots ?? machine.slots,
     memoryBytes: memoryBytes ?? machine.memoryBytes,
@@ -90,17 +90,14 @@ async function nodeOptions(options: NodeCommandOptions): Promise<NodeOptions> {
   };
 }
 
-/** Says how the next node joins; the first node also leaves credentials for its user. */
-async function greet(on: Terminal, node: ClusterNode, { host, dataDir }: Serving): Promise<void> {
-  const { cluster } = node.replica.state;
-  if (cluster === null) return;
-  host.belongTo(cluster.id);
-  const address = reachable(node)[0] ?? ("" as Address);
-  const isFirst = await keepAdmin(on, { node, host, dataDir });
-  const paint = paintFor(on.out);
-  const token = isFirst ? await makeJoinToken(node, host.ports) : null;
-  const line = `sage node --join ${address} --token ${token ?? "$(sage token create --role node)"}`;
-  await on.out.write(`${paint.dim("join this cluster from another terminal or host:")}\n${line}\n`);
+/** A node that comes back alone, as after a power cut, can do nothing without a majority of the voters. */
+async function sayWaiting(on: Terminal, node: ClusterNode): Promise<void> {
+  const others = [...node.replica.state.members.values()].filter(({ info }) => info.peer !== node.self);
+  const names = others.map(({ info }) => info.name).sort();
+  const whom = names.length === 0 ? "the other nodes" : names.slice(0, 8).join(", ");
+  await on.err.write(
+    `This node waits for its cluster: it needs a majority of the voters, so start ${whom} too. If they are lost for ever: sage help cluster recover\n`,
+  );
 }
 
 async function explainEnd(on: Terminal, end: NodeEnd): Promise<number> {

@@ -1,120 +1,114 @@
-import type * as v from "valibot";
-import type { Terminal } from "../../platform/mod.ts";
-import { clusterStatus, type MemberStatus, watch } from "../../protocol/mod.ts";
+import { SageError } from "../../kernel/mod.ts";
+import { systemClock, type Terminal } from "../../platform/mod.ts";
+import { clusterStatus, watch } from "../../protocol/mod.ts";
 import { EXIT } from "../error.ts";
-import { type Paint, paintFor } from "../paint.ts";
+import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";
-import { bytesText } from "../quantity.ts";
-import { chooseOutput, jsonText } from "./output.ts";
+import { chooseOutput, jsonLine, jsonText } from "./output.ts";
+import { frameText } from "./screen.ts";
 import { type AskContext, withClient } from "./session.ts";
-import { ageText, type Cell, columns } from "./table.ts";
-
-type Status = v.InferOutput<typeof clusterStatus.reply>;
+import { type Status, statusKey, statusText } from "./status_text.ts";
 
 /** Events come in bursts: shown at most this often. */
 const REDRAW_MS = 200;
 /** Without events, ages and loads still change. */
 const REFRESH_MS = 2_000;
-const CLEAR = "\u001b[2J\u001b[H";
+const RETRY_MS = 500;
 
 export function showStatus(on: Terminal, parsed: ParsedCommand): Promise<number> {
   const output = chooseOutput(parsed);
-  const print = (status: Status) =>
-    output === "json" ? jsonText(status) : statusText(status, { paint: paintFor(on.out), width: on.out.columns });
+  const isWatched = parsed.flags.has("watch");
   return withClient(on, parsed, async (context) => {
-    const { client, timeoutMs } = context;
-    const ask = () => client.call(clusterStatus, {}, { timeoutMs });
-    await on.out.write(print(await ask()));
-    if (parsed.flags.has("watch")) await follow(on, context, async () => on.out.write(clear(on) + print(await ask())));
+    const ask = () => context.client.call(clusterStatus, {}, { timeoutMs: context.timeoutMs });
+    const status = await ask();
+    if (isWatched) {
+      const view = on.out.isTerminal && output === "table" ? screenView(on) : lineView(on, output);
+      await view.show(status);
+      await follow(context, ask, view);
+    } else await on.out.write(output === "json" ? jsonText(status) : plainText(on, status));
     return EXIT.ok;
   });
 }
 
-function clear({ out }: Terminal): string {
-  return out.isTerminal ? CLEAR : "";
+function plainText({ out }: Terminal, status: Status): string {
+  return statusText(status, { paint: paintFor(out), width: out.columns });
 }
 
-/** Shows it again after each event, until Ctrl-C. */
-async function follow(on: Terminal, { client, signal }: AskContext, show: () => Promise<void>): Promise<void> {
-  const pause = (forMs: number) => new Promise<"time">((resolve) => void on.schedule(forMs, () => resolve("time")));
+interface View {
+  show(status: Status): Promise<void>;
+  /** The cluster cannot be asked now. */
+  trouble(message: string): Promise<void>;
+}
+
+/** On a terminal: drawn over what was there. */
+function screenView(on: Terminal): View {
+  let last = "";
+  let isFirst = true;
+  const draw = async (text: string) => {
+    await on.out.write(frameText(text, { rows: on.out.rows, isFirst }));
+    isFirst = false;
+  };
+  return {
+    show: (status) => {
+      last = plainText(on, status);
+      return draw(last);
+    },
+    trouble: (message) => draw(`${paintFor(on.out).red(message)}\n${last}`),
+  };
+}
+
+/** Elsewhere: printed again when something has changed. */
+function lineView(on: Terminal, output: "table" | "json"): View {
+  let lastKey = "";
+  let lastTrouble = "";
+  return {
+    async show(status) {
+      const key = statusKey(status);
+      lastTrouble = "";
+      if (key === lastKey) return;
+      const gap = lastKey === "" ? "" : "\n";
+      lastKey = key;
+      await on.out.write(output === "json" ? jsonLine(status) : gap + plainText(on, status));
+    },
+    async trouble(message) {
+      if (message === lastTrouble) return;
+      lastTrouble = message;
+      await on.err.write(`${message}\n`);
+    },
+  };
+}
+
+/** Shows it again after each event, until Ctrl-C ends the process. */
+async function follow({ client, signal }: AskContext, ask: () => Promise<Status>, view: View): Promise<void> {
   while (!signal.aborted) {
-    const events = client.stream(watch, { topics: ["members", "leader"] }, { signal });
     try {
-      let next = events.next();
+      const events = client.stream(watch, { topics: ["members", "leader"] }, { signal });
+      let next = nextOf(events);
       for (;;) {
         const came = await Promise.race([next, pause(REFRESH_MS)]);
-        if (came !== "time" && came.done) break;
-        if (came !== "time") {
-          next = events.next();
+        if (came === "end") break;
+        if (came === "event") {
+          next = nextOf(events);
           await pause(REDRAW_MS);
         }
-        await show();
+        await view.show(await ask());
       }
     } catch (error) {
       if (signal.aborted) return;
-      const isPassing = error instanceof Error && "retryable" in error && error.retryable === true;
-      if (!isPassing) throw error;
-      await pause(REDRAW_MS);
+      if (!(error instanceof SageError && error.retryable)) throw error;
+      await view.trouble(`${error.message.split("\n")[0]} Trying again until Ctrl-C.`);
+      await pause(RETRY_MS);
     }
   }
 }
 
-const MARKS: Readonly<Record<MemberStatus["health"], string>> = {
-  alive: "●",
-  suspect: "◐",
-  dead: "✕",
-  leaving: "◌",
-  left: "○",
-  unknown: "?",
-};
-
-export function statusText(
-  status: Status,
-  { paint, width }: { readonly paint: Paint; readonly width: number },
-): string {
-  const { cluster, name, leader, term, commitIndex, members, freshness } = status;
-  const alive = members.filter(({ health }) => health === "alive").length;
-  const voters = members.filter(({ isVoter }) => isVoter);
-  const leaderName = members.find(({ peer }) => peer === leader)?.name;
-  const lines = [
-    `${paint.bold(`cluster ${name}`)} ${paint.dim(cluster)}`,
-    `${alive} of ${members.length} nodes alive, ${voters.length} voters, term ${term}, commit ${commitIndex}`,
-    leaderName === undefined
-      ? paint.red("no leader known: a majority of the voters may be out of reach")
-      : `leader ${paint.green(leaderName)}`,
-  ];
-  const staleMs = freshness.staleMs;
-  if (staleMs === null || staleMs > 5_000) {
-    lines.push(
-      paint.yellow(`the asked node is behind the leader since ${staleMs === null ? "its start" : ageText(staleMs)}`),
-    );
-  }
-  const isNarrow = width > 0 && width < 100;
-  const heads = ["node", "health", "role", "slots", "load", ...(isNarrow ? [] : ["memory", "version", "seen", "id"])];
-  const rows = members.map((member) => memberCells(member, { paint, isNarrow }));
-  return `${lines.join("\n")}\n\n${columns(heads, rows, paint)}`;
+function nextOf(events: AsyncGenerator<unknown>): Promise<"event" | "end"> {
+  const next = events.next().then(({ done }) => (done === true ? ("end" as const) : ("event" as const)));
+  next.catch(() => undefined); // who waits for it may have failed before
+  return next;
 }
 
-function memberCells(
-  member: MemberStatus,
-  { paint, isNarrow }: { readonly paint: Paint; readonly isNarrow: boolean },
-): Cell[] {
-  const { health, raftRole, name, slots, load, memoryBytes, version, lastHeardMs, peer } = member;
-  const color = { alive: paint.green, suspect: paint.yellow, dead: paint.red }[health as "alive"] ?? paint.dim;
-  const role = raftRole ?? "–";
-  const cells: Cell[] = [
-    { text: name },
-    { text: `${MARKS[health]} ${health}`, paint: color },
-    { text: role, ...(role === "leader" ? { paint: paint.bold } : {}) },
-    { text: String(slots), isRight: true },
-    { text: load === null ? "–" : `${Math.round(load * 100)} %`, isRight: true },
-  ];
-  if (isNarrow) return cells;
-  return [
-    ...cells,
-    { text: bytesText(memoryBytes), isRight: true },
-    { text: version ?? "–" },
-    { text: ageText(lastHeardMs), isRight: true },
-    { text: peer, paint: paint.dim },
-  ];
+/** Keeps the process alive, as nothing else may while no node is there. */
+function pause(forMs: number): Promise<"time"> {
+  return new Promise((resolve) => void systemClock.wake(forMs, () => resolve("time")));
 }

@@ -5,29 +5,83 @@ import type { Paint } from "../paint.ts";
 export interface Cell {
   readonly text: string;
   readonly paint?: (text: string) => string;
-  readonly isRight?: boolean;
+}
+
+export interface Column {
+  readonly head: string;
+  readonly isRight?: true;
+  /** Where the line is too long, columns go that have one: the highest first. */
+  readonly giveWay?: number;
+}
+
+export interface TableStyle {
+  readonly paint: Paint;
+  /** Of the terminal; 0: as wide as it needs. */
+  readonly width: number;
 }
 
 const GAP = "  ";
+/** The widest cells are cut, but not below. */
+const CELL_COLUMNS_MIN = 8;
 
-/** Columns below bold heads; cells are as wide as they need. Empty without rows. */
-export function columns(heads: readonly string[], rows: readonly (readonly Cell[])[], paint: Paint): string {
-  const widths = heads.map((head, at) => Math.max(width(head), ...rows.map((row) => width(row[at]?.text ?? ""))));
+/** Columns below bold heads; cells are as wide as they need, and lines at most as wide as the terminal if it can be. */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  { paint, width }: TableStyle,
+): string {
+  const needed = columns.map(({ head }, at) =>
+    Math.max(stringWidth(head), ...rows.map((row) => stringWidth(row[at]?.text ?? ""))),
+  );
+  const widths = fitted(columns, needed, width);
   const line = (cells: readonly Cell[]) =>
-    cells
-      .map(({ text, paint: color, isRight }, at) => {
-        const fill = " ".repeat(Math.max(0, (widths[at] ?? 0) - width(text)));
-        const shown = color === undefined ? text : color(text);
-        return isRight ? fill + shown : shown + fill;
+    columns
+      .flatMap(({ isRight }, at) => {
+        const cellWidth = widths[at];
+        if (cellWidth === undefined || cellWidth === null) return [];
+        const { text, paint: color } = cells[at] ?? { text: "" };
+        const cut = cutTo(text, cellWidth);
+        const fill = " ".repeat(cellWidth - stringWidth(cut));
+        const shown = color === undefined ? cut : color(cut);
+        return [isRight ? fill + shown : shown + fill];
       })
       .join(GAP)
       .trimEnd();
-  const head = line(heads.map((text, at) => ({ text, paint: paint.bold, isRight: rows[0]?.[at]?.isRight ?? false })));
-  return `${[head, ...rows.map(line)].join("\n")}\n`;
+  const heads = columns.map(({ head }) => ({ text: head, paint: paint.bold }));
+  return `${[heads, ...rows].map(line).join("\n")}\n`;
 }
 
-function width(text: string): number {
-  return stringWidth(text);
+/** A width for each column, null for those that give way. */
+function fitted(columns: readonly Column[], needed: readonly number[], width: number): (number | null)[] {
+  const widths: (number | null)[] = [...needed];
+  if (width <= 0) return widths;
+  const total = () => {
+    const shown = widths.filter((one) => one !== null);
+    return shown.reduce((sum, one) => sum + one, 0) + GAP.length * Math.max(0, shown.length - 1);
+  };
+  const yielding = columns.flatMap(({ giveWay }, at) => (giveWay === undefined ? [] : [{ at, giveWay }]));
+  yielding.sort((a, b) => b.giveWay - a.giveWay);
+  for (const { at } of yielding) if (total() > width) widths[at] = null;
+  for (let excess = total() - width; excess > 0; excess--) {
+    const widest = Math.max(...widths.map((one) => one ?? 0));
+    if (widest <= CELL_COLUMNS_MIN) break;
+    widths[widths.indexOf(widest)] = widest - 1;
+  }
+  return widths;
+}
+
+/** At most `width` columns of the text, with "…" where something is missing. */
+export function cutTo(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let cut = "";
+  let used = 0;
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    const columns = stringWidth(segment);
+    if (used + columns > width - 1) break;
+    cut += segment;
+    used += columns;
+  }
+  return `${cut}…`;
 }
 
 /** A length of time in its nearest unit: "12 s". */

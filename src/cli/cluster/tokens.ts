@@ -4,10 +4,17 @@ import { EXIT, UsageError } from "../error.ts";
 import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";
 import { parseTtl } from "../values.ts";
-import { chooseOutput, jsonText } from "./output.ts";
+import { chooseOutput, jsonText, printer } from "./output.ts";
 import { withClient } from "./session.ts";
-import { ageText, columns } from "./table.ts";
+import { ageText, type Column, table } from "./table.ts";
 
+const COLUMNS: readonly Column[] = [
+  { head: "id" },
+  { head: "role" },
+  { head: "used", isRight: true },
+  { head: "expires" },
+  { head: "made by", giveWay: 1 },
+];
 const ROLES = ["node", "admin", "submit", "read"] as const;
 type Role = (typeof ROLES)[number];
 const TTL_MS = 3_600_000;
@@ -42,18 +49,32 @@ export function listTokens(on: Terminal, parsed: ParsedCommand): Promise<number>
       const rows = tokens.map(({ tokenId, role, used, usesMax, expiresAtMs, isRevoked, createdBy }) => [
         { text: tokenId },
         { text: role },
-        { text: usesMax >= USES_MAX ? String(used) : `${used} of ${usesMax}`, isRight: true },
-        { text: isRevoked ? "revoked" : expiresAtMs <= nowMs ? "expired" : `in ${ageText(expiresAtMs - nowMs)}` },
+        { text: usesMax >= USES_MAX ? String(used) : `${used} of ${usesMax}` },
+        { text: endOf({ used, usesMax, expiresAtMs, isRevoked }, nowMs) },
         { text: createdBy },
       ]);
-      await on.out.write(columns(["id", "role", "used", "expires", "made by"], rows, paintFor(on.out)));
+      await on.out.write(table(COLUMNS, rows, { paint: paintFor(on.out), width: on.out.columns }));
     }
     return EXIT.ok;
   });
 }
 
+type TokenEnd = {
+  readonly used: number;
+  readonly usesMax: number;
+  readonly expiresAtMs: number;
+  readonly isRevoked: boolean;
+};
+
+function endOf({ used, usesMax, expiresAtMs, isRevoked }: TokenEnd, nowMs: number): string {
+  if (isRevoked) return "revoked";
+  if (expiresAtMs <= nowMs) return "expired";
+  return used >= usesMax ? "used up" : `in ${ageText(expiresAtMs - nowMs)}`;
+}
+
 export function revokeToken(on: Terminal, parsed: ParsedCommand): Promise<number> {
   const tokenId = parsed.positionals[0] ?? "";
+  const print = printer(on, parsed);
   if (!/^[0-9a-f]{16}$/.test(tokenId)) {
     throw new UsageError(`${tokenId} is not the id of a token: 16 hexadecimal digits, from sage token list.`, {
       command: parsed.command.name,
@@ -61,7 +82,7 @@ export function revokeToken(on: Terminal, parsed: ParsedCommand): Promise<number
   }
   return withClient(on, parsed, async ({ client, timeoutMs }) => {
     await client.call(tokenRevoke, { tokenId }, { timeoutMs });
-    await on.out.write(`token ${tokenId} is revoked\n`);
+    await print(`token ${tokenId} is revoked`, { tokenId });
     return EXIT.ok;
   });
 }
