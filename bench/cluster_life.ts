@@ -3,7 +3,7 @@ import type { ClusterClient } from "../src/client/mod.ts";
 import type { PeerId } from "../src/kernel/mod.ts";
 import { clusterLeave, clusterStatus, settingGet, settingSet } from "../src/protocol/mod.ts";
 import { atMost, type Figure, quantile, rounded, sorted } from "./cluster_figure.ts";
-import { type NodeProcess, Processes, until, usage } from "./cluster_processes.ts";
+import { type NodeProcess, type Processes, until, usage, withProcesses } from "./cluster_processes.ts";
 
 const STARTS = 11;
 const READY_MS_MAX = 150;
@@ -167,13 +167,4 @@ async function leaderOf(processes: Processes, nodes: readonly NodeProcess[]): Pr
   const found = nodes.find(({ peer }) => peer === leader);
   if (found === undefined) throw new Error("There is no leader.");
   return found;
-}
-
-async function withProcesses<T>(run: (processes: Processes) => Promise<T>): Promise<T> {
-  const processes = new Processes();
-  try {
-    return await run(processes);
-  } finally {
-    await processes.end();
-  }
 }

@@ -103,7 +103,9 @@ export class Processes {
       await until(async () => {
         const { leader, members } = await client.call(clusterStatus, {});
         const alive = members.filter(({ health }) => health === "alive").length;
-        return leader !== null && alive === nodes.length && members.filter(({ isVoter }) => isVoter).length >= voters;
+        const voting = members.filter(({ isVoter }) => isVoter).length;
+        const isSettled = leader !== null && alive === nodes.length && voting >= voters;
+        return isSettled || `${node.name} sees ${members.map((m) => `${m.name} ${m.health} ${m.raftRole}`).join(", ")}`;
       });
       await this.close(client);
     }
@@ -126,14 +128,29 @@ export class Processes {
     return decodeCredentials(await createKeys(), readFileSync(this.#path("credentials.json"), "utf8"));
   }
 
-  async end(): Promise<void> {
+  /** With `isKept` the directory stays, for the nodes' logs. */
+  async end(isKept = false): Promise<void> {
     for (const client of this.#clients) await client.close();
     for (const child of this.#children) child.kill("SIGKILL");
-    rmSync(this.#directory, { recursive: true, force: true });
+    if (isKept) console.error(`The nodes' logs are in ${this.#directory}.`);
+    else rmSync(this.#directory, { recursive: true, force: true });
   }
 
   #path(name: string): string {
     return join(this.#directory, name);
+  }
+}
+
+/** Runs with nodes of its own, which end with it; their logs stay when it fails. */
+export async function withProcesses<T>(run: (processes: Processes) => Promise<T>): Promise<T> {
+  const processes = new Processes();
+  let isDone = false;
+  try {
+    const result = await run(processes);
+    isDone = true;
+    return result;
+  } finally {
+    await processes.end(!isDone);
   }
 }
 
@@ -144,12 +161,17 @@ async function stopped(child: ChildProcess, signal: "SIGKILL" | "SIGTERM", exite
   clearTimeout(timer);
 }
 
-const UNTIL_MS_MAX = 60_000;
+const UNTIL_MS_MAX = 30_000;
 
-export async function until(holds: () => Promise<boolean>, pauseMs = 20): Promise<void> {
+/** Waits until `holds` is true; what it gives instead, or throws, is in the error when that takes too long. */
+export async function until(holds: () => Promise<boolean | string>, pauseMs = 20): Promise<void> {
   const endMs = performance.now() + UNTIL_MS_MAX;
-  while (!(await holds().catch(() => false))) {
-    if (performance.now() > endMs) throw new Error(`The cluster did not settle within ${UNTIL_MS_MAX / 1_000} s.`);
+  while (true) {
+    const found = await holds().catch((error: unknown) => String(error));
+    if (found === true) return;
+    if (performance.now() > endMs) {
+      throw new Error(`The cluster did not settle within ${UNTIL_MS_MAX / 1_000} s: ${found}`);
+    }
     await Bun.sleep(pauseMs);
   }
 }

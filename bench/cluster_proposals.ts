@@ -6,11 +6,11 @@
  */
 import { settingGet, settingSet } from "../src/protocol/mod.ts";
 import { type Figure, quantile, rounded, sorted } from "./cluster_figure.ts";
-import { type NodeProcess, Processes, until, usage } from "./cluster_processes.ts";
+import { type NodeProcess, type Processes, until, usage, withProcesses } from "./cluster_processes.ts";
 
 const CALLERS = 64;
 const VALUE_CHARS = 200;
-const WARMUP_MS = 3_000;
+const WARMUP_MS = 5_000;
 const PER_SECOND_MIN = 5_000;
 const P99_MS_MAX = 20;
 
@@ -21,9 +21,8 @@ interface Caller {
   count: number;
 }
 
-export async function proposals(seconds: number): Promise<Figure[]> {
-  const processes = new Processes();
-  try {
+export function proposals(seconds: number): Promise<Figure[]> {
+  return withProcesses(async (processes) => {
     const nodes = await processes.cluster(3);
     const [first] = nodes;
     if (first === undefined) return [];
@@ -80,9 +79,7 @@ export async function proposals(seconds: number): Promise<Figure[]> {
       },
       { what: "… µs of processor time: leader, followers, client", wanted: "", reached: cost, holds: null },
     ];
-  } finally {
-    await processes.end();
-  }
+  });
 }
 
 async function check(processes: Processes, nodes: readonly NodeProcess[], callers: readonly Caller[]): Promise<void> {
