@@ -15,6 +15,7 @@ import {
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type ClusterId, type KeyPair, type Keys, type PeerId, StoreError } from "../kernel/mod.ts";
+import { type KeptPorts, parseKeptPorts } from "./kept_ports.ts";
 import { syncDirectory } from "./store/acknowledged.ts";
 import { damaged, storeError } from "./store/database.ts";
 
@@ -36,6 +37,9 @@ export interface DataDirectory {
   belongTo(cluster: ClusterId): void;
   /** A small file for what the node notes about its cluster. */
   readonly keepsake: { load(): Uint8Array | null; save(bytes: Uint8Array): void };
+  /** Ports of the last start; none when they cannot be read: they are a help, not a need. */
+  keptPorts(): KeptPorts;
+  keepPorts(ports: KeptPorts): void;
   /** Lets others use it. */
   close(): void;
 }
@@ -52,6 +56,7 @@ const KEY = "identity.key";
 const NODE = "node.json";
 const STORE = "raft.db";
 const KEEPSAKE = "membership";
+const PORTS = "ports.json";
 /** What may lie in a directory that has no node.json yet: a start that was broken off. */
 const EARLY_FILES: readonly string[] = [LOCK, `${LOCK}-journal`, LOCK_PID, KEY, `${KEY}.tmp`, `${NODE}.tmp`];
 const KEY_HEAD = "sage-ed25519-1";
@@ -121,8 +126,23 @@ function opened({ path, peer, keyPair, unlock, cluster: found }: Opened): DataDi
         }
       },
     },
+    keptPorts: () => readPorts(path),
+    keepPorts: (ports) => {
+      const text = `${JSON.stringify(ports)}\n`;
+      if (text === `${JSON.stringify(readPorts(path))}\n`) return;
+      try {
+        writeDurably(path, PORTS, text);
+      } catch (cause) {
+        throw directoryError(path, cause);
+      }
+    },
     close: unlock,
   };
+}
+
+function readPorts(path: string): KeptPorts {
+  const file = join(path, PORTS);
+  return (existsSync(file) ? parseKeptPorts(readFileSync(file, "utf8")) : null) ?? {};
 }
 
 /** Makes the directory for its user alone; one that holds something else is not taken over. */

@@ -4,6 +4,7 @@ import type { Address, ClusterId, LogLevel, PeerId } from "../kernel/mod.ts";
 import type { NodePorts } from "../node/mod.ts";
 import { systemClock } from "./clock.ts";
 import { openDataDirectory } from "./data_directory.ts";
+import { portsToKeep, withKeptPorts } from "./kept_ports.ts";
 import { createKeys } from "./keys.ts";
 import { type LogFormat, openLog } from "./log.ts";
 import { createTransport } from "./network/mod.ts";
@@ -25,14 +26,14 @@ export interface NodeHostOptions {
 
 export interface NodeHost {
   readonly ports: NodePorts;
-  /** Notes which cluster the directory belongs to. @throws {StoreError} wrong-cluster */
+  /** Once the node serves: notes which cluster the directory belongs to, and on which ports. @throws {StoreError} wrong-cluster */
   belongTo(cluster: ClusterId): void;
   /** After the node has stopped: gives the directory back and flushes the log. */
   close(): void;
 }
 
 /** @throws {StoreError} what is wrong with the directory, {TransportError} bad-address */
-export function openNodeHost(options: NodeHostOptions): NodeHost {
+export async function openNodeHost(options: NodeHostOptions): Promise<NodeHost> {
   const keys = createKeys();
   const { dataDir, listen, announce, logFormat, logLevel, cluster, mdns, found } = options;
   const directory = openDataDirectory(dataDir, keys, cluster === undefined ? {} : { cluster });
@@ -47,7 +48,7 @@ export function openNodeHost(options: NodeHostOptions): NodeHost {
       transport: createTransport({
         keyPair: directory.keyPair,
         log,
-        listen,
+        listen: await withKeptPorts(listen, directory.keptPorts()),
         ...(announce.length === 0 ? {} : { announce }),
         mdns,
         ...(found === undefined ? {} : { found: (peer, addresses) => found(peer, addresses) }),
@@ -58,7 +59,10 @@ export function openNodeHost(options: NodeHostOptions): NodeHost {
     };
     return {
       ports,
-      belongTo: (joined) => directory.belongTo(joined),
+      belongTo: (joined) => {
+        directory.belongTo(joined);
+        if (announce.length === 0) directory.keepPorts(portsToKeep(listen, ports.transport.addresses));
+      },
       close: () => {
         log.close();
         directory.close();
