@@ -21,7 +21,7 @@ export interface NodeHostOptions {
   readonly cluster?: ClusterId;
   readonly mdns: boolean;
   /** Only with `mdns`. */
-  found?(peer: PeerId, addresses: readonly Address[]): void;
+  readonly found?: (peer: PeerId, addresses: readonly Address[]) => void;
 }
 
 export interface NodeHost {
