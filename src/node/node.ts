@@ -278,9 +278,7 @@ export class ClusterNode {
     const { transport } = this.#ports;
     const { belonging } = this.#standing;
     for (const { peer, addresses } of belonging?.members ?? []) transport.know(peer, addresses);
-    for (const { info } of this.#replica.state.members.values()) {
-      if (info.peer !== this.self) transport.know(info.peer, info.addresses);
-    }
+    this.#knowMembers();
     for (const address of this.#options.join?.addresses ?? []) {
       const peer = peerOfAddress(this.#ports.keys, address);
       if (peer !== this.self) transport.know(peer, [address]);
@@ -302,6 +300,14 @@ export class ClusterNode {
     });
     this.#blobs = new BlobKeeper({ ports: this.#ports, replica: this.#replica, peers: this.#peers });
     this.#gossip.join(this.#standing.knownPeers(this.#replica));
+  }
+
+  /** Where members were when they last said so in the log; what they say of themselves by gossip is newer. */
+  #knowMembers(): void {
+    for (const { info } of this.#replica.state.members.values()) {
+      const isHeard = (this.#gossip?.member(info.peer) ?? null) !== null;
+      if (info.peer !== this.self && !isHeard) this.#ports.transport.know(info.peer, info.addresses);
+    }
   }
 
   #isAllowed(peer: PeerId): boolean {
@@ -326,6 +332,8 @@ export class ClusterNode {
 
   #applied(result: ApplyResult | null): void {
     this.#standing.refresh(this.#replica);
+    const areMembersNew = result === null || (result.kind !== null && OF_MEMBERS.has(result.kind));
+    if (areMembersNew) this.#knowMembers();
     const isMember = this.#replica.state.members.has(this.self);
     if (isMember) {
       this.#wasMember = true;
@@ -334,7 +342,7 @@ export class ClusterNode {
       this.#ports.clock.soon(() => this.#end({ kind: "removed" }));
     }
     if (result === null || result.kind === null || !result.outcome.ok) return;
-    if (result.kind.startsWith("member.")) this.#lookSoon();
+    if (areMembersNew) this.#lookSoon();
     if (REVIEWED.has(result.kind)) this.#ports.clock.soon(() => this.#gate.review());
     for (const event of eventsOf(this.#replica.state, result)) this.#events.emit(event);
   }
@@ -448,5 +456,13 @@ export class ClusterNode {
   }
 }
 
+/** After these members, or where they are, may be others. */
+const OF_MEMBERS: ReadonlySet<string> = new Set<Command["kind"]>([
+  "cluster.create",
+  "token.use",
+  "member.admit",
+  "member.update",
+  "member.remove",
+]);
 /** After these someone's right to be here may have ended. */
 const REVIEWED: ReadonlySet<string> = new Set<Command["kind"]>(["member.remove", "certificate.revoke", "key.retire"]);
