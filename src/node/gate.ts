@@ -18,6 +18,8 @@ export interface GateOptions {
   readonly belonging: () => Belonging | null;
   /** Whether this node has been level with a leader since it started. */
   readonly isCaughtUp: () => boolean;
+  /** Whether the others still need the vote of a peer that was taken out. */
+  readonly isStillHeard: (peer: PeerId) => boolean;
   readonly disconnect: (peer: PeerId, reason: string) => void;
 }
 
@@ -89,12 +91,17 @@ export class Gate {
       {
         cluster,
         keyOf: (keyId) => state.keys.get(keyId) ?? (isStale ? givenKey(belonging, keyId) : null),
-        isRevoked: (certificate) => state.isRevoked(certificate),
+        isRevoked: (certificate) => state.isRevoked(certificate) && !this.#isStillNeeded(certificate.peer),
         nowMs: clock.wallMs(),
       },
     );
     if (!isStale || verdict.ok || verdict.code !== "unknown-key") return verdict;
     return this.#trustKnownMember(peer, verdict);
+  }
+
+  /** A member that was taken out is heard until the others can do without its vote. */
+  #isStillNeeded(peer: PeerId): boolean {
+    return !this.#options.state.members.has(peer) && this.#options.isStillHeard(peer);
   }
 
   /** The cluster's key changed while this node was away: it believes the members that it knew, by their PeerIds. */

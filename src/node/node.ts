@@ -22,11 +22,13 @@ import { type Address, invariant, type PeerId, Timers } from "../kernel/mod.ts";
 import { join, methodTable, on, ownVersions, PROTOCOL_MAX, PROTOCOL_MIN } from "../protocol/mod.ts";
 import { firstChange, type Message, type RaftRules, type RoleChange } from "../raft/mod.ts";
 import { BlobKeeper } from "./blob_keeper.ts";
+import { Departure, LAST_WORDS_MS } from "./departure.ts";
 import { Doors } from "./doors.ts";
 import { NodeError } from "./error.ts";
 import { Gate } from "./gate.ts";
 import { Gossip } from "./gossip.ts";
 import { handOver } from "./hand_over.ts";
+import { LeaderLog } from "./leader_log.ts";
 import { Level } from "./level.ts";
 import { DEFAULT_NODE_TIMINGS, type NodeOptions, type NodePorts, type NodeTimings } from "./ports.ts";
 import { Replica, type ReplicaWatch } from "./replica.ts";
@@ -66,11 +68,13 @@ export class ClusterNode {
   readonly #timings: NodeTimings;
   readonly #timers: Timers;
   readonly #standing: Standing;
+  readonly #departure: Departure;
   readonly #gate: Gate;
   readonly #doors: Doors;
   readonly #peers: Peers;
   readonly #replica: Replica;
   readonly #level: Level;
+  readonly #leaderLog: LeaderLog;
   readonly #events = new Events();
   readonly #startedMs: number;
   #gossip: Gossip | null = null;
@@ -92,6 +96,12 @@ export class ClusterNode {
     this.#timers = new Timers(clock, ports.random);
     this.#startedMs = clock.nowMs();
     this.#standing = new Standing(ports);
+    this.#leaderLog = new LeaderLog({
+      clock,
+      log,
+      nameOf: (peer) =>
+        this.#gossip?.member(peer)?.record.name ?? this.#replica.state.members.get(peer)?.info.name ?? null,
+    });
     this.#foundLog();
     this.#replica = new Replica({
       ports,
@@ -102,11 +112,17 @@ export class ClusterNode {
       ...(options.snapshots === undefined ? {} : { snapshots: options.snapshots }),
       post: (to, message) => this.#doors.post(to, { kind: "raft", message }),
       roleChanged: (change) => this.#roleChanged(change),
-      membershipChanged: () => this.#lookSoon(),
+      membershipChanged: () => this.#votersChanged(),
       applied: (result) => this.#applied(result),
       failed: (error) => this.#end({ kind: "failed", error }),
     });
     this.#level = new Level(clock, this.#replica.consensus);
+    this.#departure = new Departure({
+      clock,
+      self: transport.self,
+      voters: () => this.#replica.consensus.status().membership.voters,
+      out: () => this.#end({ kind: "removed" }),
+    });
     this.#gate = new Gate({
       clock,
       keys,
@@ -114,6 +130,7 @@ export class ClusterNode {
       state: this.#replica.state,
       belonging: () => this.#standing.belonging,
       isCaughtUp: () => this.#level.atMs !== null,
+      isStillHeard: (peer) => this.#departure.isHeard(peer),
       disconnect: (peer, reason) => transport.disconnect(peer, reason),
     });
     const versions = ownVersions(`sage ${options.version}`);
@@ -188,8 +205,8 @@ export class ClusterNode {
     if (this.#phase === "ended" || this.#phase === "leaving") return;
     this.#phase = "ready";
     this.#ports.log.write("info", "node is ready", {
-      peer: this.self,
       name: this.#options.name,
+      peer: this.self,
       cluster: this.#replica.state.cluster?.id ?? null,
     });
     this.#upkeep();
@@ -206,7 +223,7 @@ export class ClusterNode {
     const wasReady = this.#phase === "ready";
     this.#phase = "leaving";
     if (wasReady && this.#gossip !== null) {
-      this.#ports.log.write("info", "node is leaving", { peer: this.self });
+      this.#ports.log.write("info", "node is leaving", { name: this.#options.name });
       await handOver({ ports: this.#ports, replica: this.#replica, gossip: this.#gossip });
     }
     await this.#close();
@@ -311,7 +328,7 @@ export class ClusterNode {
   }
 
   #isAllowed(peer: PeerId): boolean {
-    if (this.#replica.state.members.has(peer)) return true;
+    if (this.#replica.state.members.has(peer) || this.#departure.votes(peer)) return true;
     const isStale = this.#level.atMs === null;
     return isStale && (this.#standing.belonging?.members.some((member) => member.peer === peer) ?? false);
   }
@@ -322,10 +339,9 @@ export class ClusterNode {
   }
 
   #roleChanged(change: RoleChange): void {
-    const { log } = this.#ports;
-    const { role, term, leader } = change;
+    const { term, leader } = change;
     this.#level.look();
-    log.write(role === "leader" ? "info" : "debug", `node is ${role}`, { term, leader });
+    this.#leaderLog.changed(change);
     this.#events.emit({ kind: "leader", leader, term });
     this.#hooks.roleChanged?.(change);
   }
@@ -339,12 +355,19 @@ export class ClusterNode {
       this.#wasMember = true;
       for (const resolve of this.#whenMember.splice(0)) resolve();
     } else if (this.#wasMember && this.#replica.state.cluster !== null) {
-      this.#ports.clock.soon(() => this.#end({ kind: "removed" }));
+      this.#departure.removed();
+      this.#lookSoon();
     }
     if (result === null || result.kind === null || !result.outcome.ok) return;
     if (areMembersNew) this.#lookSoon();
     if (REVIEWED.has(result.kind)) this.#ports.clock.soon(() => this.#gate.review());
     for (const event of eventsOf(this.#replica.state, result)) this.#events.emit(event);
+  }
+
+  #votersChanged(): void {
+    this.#lookSoon();
+    this.#departure.look();
+    this.#timers.after(LAST_WORDS_MS + 1, () => this.#gate.review());
   }
 
   /** What has just changed may be a reason to change who votes: not to wait for the next round. */
@@ -370,6 +393,8 @@ export class ClusterNode {
 
   /** Once in a while: own entry, own certificate, missing blobs. */
   #upkeep(): void {
+    this.#departure.look();
+    this.#leaderLog.look();
     if (this.#phase !== "ready") return;
     this.#level.look();
     const holders = [...this.#replica.consensus.status().membership.voters].filter((peer) => peer !== this.self);

@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { settle, strayErrors } from "../../scripts/sim_settle.ts";
 import { reportOf, runScenario, type ScenarioOptions, type ScenarioResult } from "../../src/sim/mod.ts";
-import { CANARIES } from "./canaries.ts";
 
 const SEEDS = Number(process.env["SEEDS"] ?? 200);
 const FROM = Number(process.env["SEED"] ?? 1);
 const MINUTES = 0.25;
-const CANARY_SEEDS_MAX = 500;
 const TIMEOUT_MS = 600_000;
 
 const run = (seed: number, options: Partial<ScenarioOptions> = {}): Promise<ScenarioResult> =>
@@ -49,14 +47,4 @@ describe("a simulated cluster", () => {
     expect(trace.text()).toMatch(/^ +\d+\.\d{4} n1 +node is leader/m);
     expect(trace.diagram()).toMatch(/^sequenceDiagram\n {2}participant n1\n/);
   });
-});
-
-describe("the simulator sees when nodes", () => {
-  for (const [name, canary] of Object.entries(CANARIES)) {
-    it(name, { timeout: TIMEOUT_MS }, async () => {
-      let seed = 1;
-      while (seed <= CANARY_SEEDS_MAX && (await run(seed, { canary, minutes: 0.4 })).violations.length === 0) seed++;
-      expect(seed).toBeLessThanOrEqual(CANARY_SEEDS_MAX);
-    });
-  }
 });
