@@ -43,7 +43,7 @@ interface Pool {
   readonly frames: readonly Uint8Array[];
 }
 
-function makePool(seed: number): Pool {
+export function makePool(seed: number): Pool {
   const options = { seed, numRuns: SAMPLES_PER_MESSAGE };
   const posts: Uint8Array[] = [];
   const prefix = Uint8Array.of(1, 1, 2, 4, 115, 97, 103, 101);
@@ -86,7 +86,7 @@ function below(random: Random, limit: number): number {
 const EDGES = [0, 1, 0x7f, 0x80, 0x90, 0xa0, 0xc1, 0xc7, 0xd4, 0xdd, 0xdf, 0xff];
 
 /** One to four changes: flipped bits, edge values, lost, doubled and foreign pieces. */
-function damage(random: Random, original: Uint8Array, other: Uint8Array): Uint8Array {
+export function damage(random: Random, original: Uint8Array, other: Uint8Array): Uint8Array {
   let bytes: Uint8Array = original.slice();
   for (let changes = 1 + below(random, 4); changes > 0; changes--) {
     const at = below(random, bytes.length + 1);
@@ -114,7 +114,7 @@ function damage(random: Random, original: Uint8Array, other: Uint8Array): Uint8A
   return bytes;
 }
 
-function noise(random: Random): Uint8Array {
+export function noise(random: Random): Uint8Array {
   return Uint8Array.from({ length: below(random, 200) }, () => below(random, 256));
 }
 
