@@ -21,6 +21,9 @@ export const REPLACE_AFTER_MS = 30_000;
 /** A dead voter without a replacement keeps its vote for so long, unless its vote only harms. */
 export const DROP_AFTER_MS = 300_000;
 
+/** Members that begin to follow the log with one change: each change carries the whole membership to everyone. */
+const ADDED_MAX = 256;
+
 export interface VoterCandidate {
   readonly peer: PeerId;
   /** In the replicated state. Others have no business in the group. */
@@ -136,9 +139,11 @@ function removeStrangers(group: Group): VoterChange | null {
 function addMembers(facts: VoterFacts): VoterChange | null {
   const { voters, learners } = facts.membership;
   const known = new Set([...voters, ...learners]);
-  const next = facts.candidates.find((c) => c.isAdmitted && c.health === "alive" && !known.has(c.peer));
+  const missing = facts.candidates.filter((c) => c.isAdmitted && c.health === "alive" && !known.has(c.peer));
+  const [next, ...others] = missing.slice(0, ADDED_MAX).map(({ peer }) => peer);
   if (next === undefined) return null;
-  return { kind: "addLearner", peer: next.peer, reason: "member that does not follow the log yet" };
+  const change = { kind: "addLearner", peer: next, reason: "member that does not follow the log yet" } as const;
+  return others.length === 0 ? change : { ...change, others };
 }
 
 function demoteGoing(group: Group): VoterChange | null {

@@ -1,5 +1,6 @@
 /** How messages of the consensus machine lie in a post, and what is accepted. Types and meaning: `raft/messages.ts`. */
 import * as v from "valibot";
+import type { PeerId } from "../kernel/mod.ts";
 import {
   APPEND_ENTRIES_MAX,
   ENTRY_BYTES_MAX,
@@ -14,7 +15,20 @@ import { bytes, integer, list, peerId } from "./schema.ts";
 const term = integer();
 const index = integer();
 
-const membership = v.object({ voters: list(peerId, MEMBERS_MAX), learners: list(peerId, MEMBERS_MAX) });
+/** One copy of each PeerId: a membership may have a thousand, and a log many memberships. */
+const peers = new Map<PeerId, PeerId>();
+const PEERS_MAX = 2 * MEMBERS_MAX;
+
+function interned(peer: PeerId): PeerId {
+  const known = peers.get(peer);
+  if (known !== undefined) return known;
+  if (peers.size >= PEERS_MAX) peers.clear();
+  peers.set(peer, peer);
+  return peer;
+}
+
+const member = v.pipe(peerId, v.transform(interned));
+const membership = v.object({ voters: list(member, MEMBERS_MAX), learners: list(member, MEMBERS_MAX) });
 
 /** An entry on the wire is [index, term, content]; content is null, bytes, or a membership, and tells the kind. */
 type WireEntry = readonly [index: number, term: number, content: unknown];

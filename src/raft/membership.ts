@@ -16,6 +16,8 @@ export type MembershipChange = {
   /** "demote" makes a voter a learner. */
   readonly kind: "addLearner" | "promote" | "demote" | "remove";
   readonly peer: PeerId;
+  /** More learners to add with the first: they decide nothing, so any number may come at once. */
+  readonly others?: readonly PeerId[];
 };
 
 export type MembershipRefusal =
@@ -38,14 +40,17 @@ export function changedMembership(
   { voters, learners }: Membership,
   change: MembershipChange,
 ): Membership | MembershipRefusal {
-  const { kind, peer } = change;
+  const { kind, peer, others = [] } = change;
   const isVoter = voters.includes(peer);
   const isLearner = learners.includes(peer);
   switch (kind) {
     case "addLearner":
       if (isVoter || isLearner) return "already-member";
-      if (voters.length + learners.length >= MEMBERS_MAX) return "full";
-      return { voters, learners: withPeer(learners, peer) };
+      if (voters.length + learners.length + others.length >= MEMBERS_MAX) return "full";
+      return {
+        voters,
+        learners: [...new Set([...learners, peer, ...others])].filter((one) => !voters.includes(one)).sort(),
+      };
     case "promote":
       if (!isLearner) return "not-learner";
       if (voters.length >= VOTERS_MAX) return "full";

@@ -28,6 +28,10 @@ const EXCHANGE_NEWS_MAX = 8;
 const SWEEP_MS = 1_000;
 const SEED_EVERY_MS = 500;
 const SEED_EVERY_MS_MAX = 10_000;
+/** Seeds called at a time; the others wait for the next round, and mostly are known by then. */
+const SEEDS_AT_ONCE = 8;
+/** Digests that go with greetings within one interval of gossip: each can bring the whole table back. */
+const GREETED_DIGESTS_MAX = 3;
 /** Share of push-pulls that go to a dead member: it may be alive behind a healed partition. */
 const DEAD_SHARE = 0.25;
 const FAREWELLS = 8;
@@ -57,6 +61,8 @@ export class Membership {
   #pushPullMs: number;
   #sweepMs: number;
   #seedMs = Number.POSITIVE_INFINITY;
+  #digestsMs = Number.NEGATIVE_INFINITY;
+  #digestsLeft = 0;
   #seedEveryMs = SEED_EVERY_MS;
 
   constructor(options: MembershipOptions) {
@@ -352,11 +358,20 @@ export class Membership {
     const other = this.#table.get(peer);
     const updates = updatesAbout(other === undefined ? [own] : [own, other], 0);
     this.#send(peer, { kind: "news", updates });
-    this.#send(peer, digestOf(this.#table));
+    if (this.#nowMs >= this.#digestsMs) {
+      this.#digestsMs = this.#nowMs + this.#timings.gossipMs;
+      this.#digestsLeft = GREETED_DIGESTS_MAX;
+    }
+    if (this.#digestsLeft-- > 0) this.#send(peer, digestOf(this.#table));
   }
 
+  /** Whoever was called goes to the end of the row, so that the digests reach each in turn. */
   #callSeeds(nowMs: number): void {
-    for (const peer of this.#seeds) this.#greet(peer);
+    for (const peer of [...this.#seeds].slice(0, SEEDS_AT_ONCE)) {
+      this.#seeds.delete(peer);
+      this.#seeds.add(peer);
+      this.#greet(peer);
+    }
     this.#seedMs = this.#seeds.size === 0 ? Number.POSITIVE_INFINITY : nowMs + this.#seedEveryMs;
     this.#seedEveryMs = Math.min(SEED_EVERY_MS_MAX, this.#seedEveryMs * 1.5);
   }

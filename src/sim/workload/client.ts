@@ -52,6 +52,7 @@ export class Client {
   readonly #random: Seeded;
   #count = 0;
   #isStopped = false;
+  #giveUp = (): void => undefined;
 
   constructor(name: string, shared: Shared) {
     this.#name = name;
@@ -60,8 +61,10 @@ export class Client {
     this.#next();
   }
 
+  /** No more requests; the one without an answer gets none. */
   stop(): void {
     this.#isStopped = true;
+    this.#giveUp();
   }
 
   #next(): void {
@@ -82,13 +85,14 @@ export class Client {
     const over = (): boolean => {
       if (isOver) return false;
       isOver = true;
-      giveUp();
+      cancel();
       this.#next();
       return true;
     };
-    const giveUp = cluster.world.after(PATIENCE_MS, () => {
+    this.#giveUp = () => {
       if (over()) asking.unanswered();
-    });
+    };
+    const cancel = cluster.world.after(PATIENCE_MS, this.#giveUp);
     chosen.host.soon(() => {
       const { node } = chosen;
       if (node === null || isOver) return;
