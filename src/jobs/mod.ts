@@ -1,0 +1,2 @@
+export { JobsError, type JobsErrorCode } from "./error.ts";
+export * from "./physical/mod.ts";
