@@ -3,7 +3,15 @@
  * gone: what may be done twice without harm, or names itself so that it is done once, is tried again.
  */
 import type * as v from "valibot";
-import { type Credentials, decodeCertificate, needsRenewal, Peers, peerOfAddress } from "../cluster/mod.ts";
+import {
+  type Credentials,
+  decodeCertificate,
+  Lanes,
+  needsRenewal,
+  Peers,
+  peerOfAddress,
+  type RequestId,
+} from "../cluster/mod.ts";
 import {
   type Address,
   type Admission,
@@ -11,6 +19,7 @@ import {
   type Keys,
   type Log,
   type PeerId,
+  type Random,
   SageError,
   type Transport,
   TransportError,
@@ -21,6 +30,7 @@ import {
   type ItemOutput,
   type ItemShape,
   methodTable,
+  nodeStatus,
   ownVersions,
   type RpcSession,
   type Sent,
@@ -31,6 +41,7 @@ import { ClientError } from "./error.ts";
 export interface ClientPorts {
   readonly clock: Clock;
   readonly keys: Keys;
+  readonly random: Random;
   readonly log: Log;
   /** With the credentials' key; not started. */
   readonly transport: Transport;
@@ -69,6 +80,9 @@ export class ClusterClient {
   readonly #peers: Peers;
   /** Those that answered last come first. */
   #nodes: { readonly peer: PeerId; readonly addresses: readonly Address[] }[];
+  readonly #lanes: Lanes;
+  /** An index that some node has applied. */
+  #appliedIndex = 0;
   #certificate: Uint8Array;
   #isClosed = false;
 
@@ -78,6 +92,7 @@ export class ClusterClient {
     this.#certificate = credentials.certificate;
     const byPeer = Map.groupBy(addresses, (address) => peerOfAddress(ports.keys, address));
     this.#nodes = [...byPeer].map(([peer, all]) => ({ peer, addresses: all }));
+    this.#lanes = new Lanes({ ...ports, appliedIndex: () => this.#appliedIndex });
     this.#peers = new Peers({
       ...ports,
       versions: ownVersions(options.software),
@@ -107,7 +122,8 @@ export class ClusterClient {
   }
 
   /**
-   * Calls any node, and the next ones while that fails for want of a connection.
+   * Calls any node, and the next ones while that fails for want of a connection. A change is given a name, under which it is
+   * done once, however often it is tried.
    *
    * @throws {RemoteError} what the cluster answers; {ClientError} not-reachable, refused
    */
@@ -118,12 +134,32 @@ export class ClusterClient {
   ): Promise<v.InferOutput<Reply>> {
     const { clock } = this.#options.ports;
     const endMs = clock.nowMs() + timeoutMs;
-    return this.#tryAll(endMs, (session) =>
-      session.call(method, body, {
+    const callOn = (session: RpcSession, sent: Sent<v.InferInput<Request>>) =>
+      session.call(method, sent, {
         deadlineMs: Math.max(1, endMs - clock.nowMs()),
         ...(signal === undefined ? {} : { signal }),
-      }),
-    );
+      });
+    if (!hasName(method)) return this.#tryAll(endMs, (session) => callOn(session, body));
+    const request = await this.#name(endMs);
+    const named = { ...(body as object), request } as Sent<v.InferInput<Request>>; // as `hasName` has seen
+    try {
+      return await this.#tryAll(endMs, (session) => callOn(session, named));
+    } finally {
+      this.#lanes.close(request);
+    }
+  }
+
+  async #name(endMs: number): Promise<RequestId> {
+    if (this.#lanes.isFresh) {
+      const { clock } = this.#options.ports;
+      const { appliedIndex } = await this.#tryAll(endMs, (session) =>
+        session.call(nodeStatus, {}, { deadlineMs: Math.max(1, endMs - clock.nowMs()) }),
+      );
+      this.#appliedIndex = Math.max(this.#appliedIndex, appliedIndex);
+    }
+    const request = this.#lanes.open();
+    if (request === null) throw new ClientError("busy", "Too many changes have no answer yet. Try again later.");
+    return request;
   }
 
   /** Items of one node's stream; ends with an error when that node goes. */
@@ -161,7 +197,7 @@ export class ClusterClient {
     let failures: unknown[] = [];
     for (let round = 0; ; round++) {
       failures = [];
-      for (const node of [...this.#nodes]) {
+      for (const node of this.#nodes) {
         try {
           const session = await this.#session(node.peer, Math.min(endMs, clock.nowMs() + connectMs(round)));
           const answer = await ask(session);
@@ -204,6 +240,11 @@ export class ClusterClient {
 
 function connectMs(round: number): number {
   return round === 0 ? FIRST_CONNECT_MS : CONNECT_MS;
+}
+
+/** Whether the method lets its caller name what it asks for. */
+function hasName({ request }: { readonly request: v.GenericSchema }): boolean {
+  return "entries" in request && typeof request.entries === "object" && "request" in (request.entries ?? {});
 }
 
 /** The node is gone or cannot answer now: another one may. */

@@ -5,6 +5,8 @@ export type ClientErrorCode =
   | "not-reachable"
   /** The nodes do not accept these credentials. */
   | "refused"
+  /** More changes at once than a client may have. */
+  | "busy"
   | "closed";
 
 /** A cluster could not be used. Errors of what was asked for come as `RemoteError`. */
@@ -12,6 +14,6 @@ export class ClientError extends SageError<ClientErrorCode> {
   override readonly name = "ClientError";
 
   constructor(code: ClientErrorCode, message: string, options: SageErrorOptions = {}) {
-    super(code, message, { retryable: code === "not-reachable", ...options });
+    super(code, message, { retryable: code === "not-reachable" || code === "busy", ...options });
   }
 }

@@ -4,6 +4,7 @@ export {
   ConsensusError,
   type ConsensusErrorCode,
   type ConsensusOptions,
+  Lanes,
   type Machine,
   Proposer,
   type ProposerOptions,

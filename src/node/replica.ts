@@ -9,6 +9,7 @@ import {
   Consensus,
   type Outcome,
   Proposer,
+  type RequestId,
   type SnapshotPolicy,
 } from "../cluster/mod.ts";
 import type { PeerId, Timers } from "../kernel/mod.ts";
@@ -85,8 +86,8 @@ export class Replica {
   }
 
   /** Proposes as often as needed; the outcome is this node's own. Errors as of `Proposer.propose`. */
-  propose(command: Command, by: Actor, timeoutMs: number = ANSWER_TIMEOUT_MS): Promise<Outcome> {
-    return this.#proposer.propose(command, by, timeoutMs);
+  propose(command: Command, by: Actor, timeoutMs: number = ANSWER_TIMEOUT_MS, request?: RequestId): Promise<Outcome> {
+    return this.#proposer.propose(command, by, timeoutMs, request);
   }
 
   /** Makes sure that the state here is as new as any was when this was called. Errors as of `Consensus.read`. */

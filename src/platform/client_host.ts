@@ -5,6 +5,7 @@ import type { Address, Log } from "../kernel/mod.ts";
 import { systemClock } from "./clock.ts";
 import { createKeys } from "./keys.ts";
 import { createTransport } from "./network/mod.ts";
+import { systemRandom } from "./random.ts";
 
 /** Clients report by errors; what the transport would log is not for their users. */
 const SILENT: Log = { write: () => undefined };
@@ -19,6 +20,7 @@ export function openClient(options: {
   const ports: ClientPorts = {
     clock: systemClock,
     keys: createKeys(),
+    random: systemRandom,
     log: SILENT,
     transport: createTransport({ keyPair: credentials.key, log: SILENT }),
   };

@@ -13,9 +13,9 @@ import {
   encodeCommand,
   type Outcome,
   type RequestId,
-  SESSION_WINDOW_MAX,
 } from "../state/mod.ts";
 import { ConsensusError } from "./error.ts";
+import { Lanes } from "./lanes.ts";
 
 export interface ProposerOptions {
   readonly clock: Clock;
@@ -28,42 +28,30 @@ export interface ProposerOptions {
   readonly propose: (data: Uint8Array, dropped: (reason: DropReason) => void) => void;
 }
 
-/** Sessions of one node at a time; with their windows they bound what is on its way. */
-const LANES_MAX = 64;
-/** The state may have forgotten a session that rested for so long. */
-const LANE_IDLE_MS = 60_000;
 /** A proposal that was refused for the moment. */
 const RETRY_MS = 40;
 /** One that a leader has taken, which may have gone since. */
 const RESEND_MS = 2_000;
 
-/** A session: its requests are numbered, and those without an answer lie within one window. */
-interface Lane {
-  readonly session: string;
-  readonly since: number;
-  readonly open: Set<number>;
-  lastSequence: number;
-  usedMs: number;
-}
-
 interface Pending {
   readonly data: Uint8Array;
-  readonly lane: Lane;
-  readonly sequence: number;
+  readonly request: RequestId;
   readonly deadline: TimerId;
   retry: TimerId | null;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: ConsensusError) => void;
+  readonly answer: Promise<Outcome>;
 }
 
 export class Proposer {
   readonly #options: ProposerOptions;
-  #lanes: Lane[] = [];
+  readonly #lanes: Lanes;
   readonly #pending = new Map<string, Pending>();
   #isStopped = false;
 
   constructor(options: ProposerOptions) {
     this.#options = options;
+    this.#lanes = new Lanes(options);
   }
 
   get pendingCount(): number {
@@ -71,32 +59,36 @@ export class Proposer {
   }
 
   /**
-   * What the replicated state answers, once this node has applied the command.
+   * What the replicated state answers, once this node has applied the command. `given` names a command that its sender may
+   * have sent through another node before.
    *
    * @throws {ConsensusError} timeout (whether it was applied is not known), full, too-large, stopped
    * @throws {StateError} bad-command
    */
-  propose(command: Command, by: Actor, timeoutMs: number): Promise<Outcome> {
+  propose(command: Command, by: Actor, timeoutMs: number, given?: RequestId): Promise<Outcome> {
     if (this.#isStopped) return Promise.reject(stopped());
-    const lane = this.#lane();
-    if (lane === null) return Promise.reject(full());
-    const sequence = lane.lastSequence + 1;
-    const request = requestOf(lane, sequence);
+    const known = given === undefined ? undefined : this.#pending.get(keyOf(given));
+    if (known !== undefined) return known.answer;
+    const request = given ?? this.#lanes.open();
+    if (request === null) return Promise.reject(full());
     const { clock, timers } = this.#options;
     const envelope = { by, atMs: Math.max(0, Math.floor(clock.wallMs())), request, command };
-    const data = encodeCommand(envelope, this.#options.format());
-    lane.lastSequence = sequence;
-    lane.open.add(sequence);
-    lane.usedMs = clock.nowMs();
-    return new Promise((resolve, reject) => {
-      const deadline = timers.after(timeoutMs, () => {
-        this.#settle(pending);
-        reject(timeout(command.kind, timeoutMs));
-      });
-      const pending: Pending = { data, lane, sequence, deadline, retry: null, resolve, reject };
-      this.#pending.set(keyOf(request), pending);
-      this.#send(pending);
+    let data: Uint8Array;
+    try {
+      data = encodeCommand(envelope, this.#options.format());
+    } catch (error) {
+      this.#lanes.close(request);
+      return Promise.reject(error as Error);
+    }
+    const { promise: answer, resolve, reject } = Promise.withResolvers<Outcome>();
+    const deadline = timers.after(timeoutMs, () => {
+      this.#settle(pending);
+      reject(timeout(command.kind, timeoutMs));
     });
+    const pending: Pending = { data, request, deadline, retry: null, resolve, reject, answer };
+    this.#pending.set(keyOf(request), pending);
+    this.#send(pending);
+    return answer;
   }
 
   /** To be told of every entry that is applied here. */
@@ -141,42 +133,17 @@ export class Proposer {
     });
   }
 
-  #isPending({ lane, sequence }: Pending): boolean {
-    return lane.open.has(sequence);
+  #isPending(pending: Pending): boolean {
+    return this.#pending.get(keyOf(pending.request)) === pending;
   }
 
-  #settle(pending: Pending): void {
+  #settle({ request, deadline, retry }: Pending): void {
     const { timers } = this.#options;
-    const { lane, sequence, deadline, retry } = pending;
-    this.#pending.delete(`${lane.session}/${sequence}`);
-    lane.open.delete(sequence);
+    this.#pending.delete(keyOf(request));
+    this.#lanes.close(request);
     timers.cancel(deadline);
     if (retry !== null) timers.cancel(retry);
   }
-
-  /** A session with room for one more request. */
-  #lane(): Lane | null {
-    const { clock, random, appliedIndex } = this.#options;
-    const nowMs = clock.nowMs();
-    this.#lanes = this.#lanes.filter((lane) => lane.open.size > 0 || nowMs - lane.usedMs < LANE_IDLE_MS);
-    const roomy = this.#lanes.find((lane) => lane.lastSequence - answeredTo(lane) < SESSION_WINDOW_MAX);
-    if (roomy !== undefined) return roomy;
-    if (this.#lanes.length >= LANES_MAX) return null;
-    const session = [...random.bytes(12)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    const lane: Lane = { session, since: appliedIndex(), open: new Set(), lastSequence: 0, usedMs: nowMs };
-    this.#lanes.push(lane);
-    return lane;
-  }
-}
-
-/** All requests up to here have their answers: sets keep the order in which requests came, the first is the oldest. */
-function answeredTo({ open, lastSequence }: Lane): number {
-  const [oldest] = open;
-  return oldest === undefined ? lastSequence : oldest - 1;
-}
-
-function requestOf(lane: Lane, sequence: number): RequestId {
-  return { session: lane.session, sequence, answeredTo: answeredTo(lane), since: lane.since };
 }
 
 function keyOf({ session, sequence }: Pick<RequestId, "session" | "sequence">): string {

@@ -31,7 +31,7 @@ export function clusterServices(context: ServiceContext): Served[] {
       const shared = { cluster: id, name, keyId: activeKeyId, leader, term, commitIndex: commit };
       return { ...shared, appliedIndex: applied, members: memberStatuses(context), freshness };
     }),
-    on(clusterLeave, async ({ peer, reason }, call) => {
+    on(clusterLeave, async ({ peer, reason, request }, call) => {
       const leaving = peer ?? ports.transport.self;
       if (replica.state.members.size === 1) {
         throw new NodeError(
@@ -41,7 +41,12 @@ export function clusterServices(context: ServiceContext): Served[] {
       }
       const { leader, membership } = replica.consensus.status();
       if (leader === leaving && membership.voters.length > 1) await transferAtLeader(context, call, {});
-      await command(context, call, { kind: "member.remove", peer: leaving, reason: reason ?? "asked to leave" });
+      await command(
+        context,
+        call,
+        { kind: "member.remove", peer: leaving, reason: reason ?? "asked to leave" },
+        request,
+      );
       return { peer: leaving, index: replica.state.appliedIndex };
     }),
     on(clusterTransferLeader, (request, call) => transferAtLeader(context, call, request)),

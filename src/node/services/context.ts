@@ -1,4 +1,4 @@
-import type { Actor, Command, CommandValue, Outcome, Peers, RefusalCode } from "../../cluster/mod.ts";
+import type { Actor, Command, CommandValue, Outcome, Peers, RefusalCode, RequestId } from "../../cluster/mod.ts";
 import { type PeerId, SageError } from "../../kernel/mod.ts";
 import type { CallContext } from "../../protocol/mod.ts";
 import type { Gossip } from "../gossip.ts";
@@ -27,10 +27,19 @@ export class RefusedError extends SageError<RefusalCode> {
   override readonly name = "RefusedError";
 }
 
-/** Proposes for the caller and gives the value. @throws {RefusedError}, {ConsensusError} */
-export async function command(context: ServiceContext, call: CallContext, body: Command): Promise<CommandValue> {
+/**
+ * Proposes for the caller and gives the value; under `request` where the caller has named what it asks for.
+ *
+ * @throws {RefusedError}, {ConsensusError}
+ */
+export async function command(
+  context: ServiceContext,
+  call: CallContext,
+  body: Command,
+  request?: RequestId,
+): Promise<CommandValue> {
   const timeoutMs = remainingMs(context, call);
-  const outcome = await context.replica.propose(body, context.actor(call.peer), timeoutMs);
+  const outcome = await context.replica.propose(body, context.actor(call.peer), timeoutMs, request);
   return valueOf(outcome);
 }
 

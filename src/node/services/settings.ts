@@ -26,7 +26,7 @@ export function settingServices(context: ServiceContext): Served[] {
       }
       return { settings, hasMore: settings.length < keys.length, freshness };
     }),
-    on(settingSet, async ({ key, value, expectedVersion }, call) => {
+    on(settingSet, async ({ key, value, expectedVersion, request }, call) => {
       try {
         const done = await command(
           context,
@@ -34,6 +34,7 @@ export function settingServices(context: ServiceContext): Served[] {
           value === null
             ? { kind: "setting.delete", key, expectedVersion }
             : { kind: "setting.set", key, value, expectedVersion },
+          request,
         );
         const version = done.type === "version" ? done.version : 0;
         return { result: "set" as const, version, index: version };

@@ -22,8 +22,8 @@ export function tokenServices(context: ServiceContext): Served[] {
       const tokens = [...replica.state.tokens.values()].map(({ keyId: _keyId, ...token }) => token);
       return { tokens };
     }),
-    on(tokenRevoke, async ({ tokenId }, call) => {
-      await command(context, call, { kind: "token.revoke", tokenId });
+    on(tokenRevoke, async ({ tokenId, request }, call) => {
+      await command(context, call, { kind: "token.revoke", tokenId }, request);
       return { index: replica.state.appliedIndex };
     }),
     on(certificateRenew, async (_, call) => {
