@@ -3,12 +3,12 @@
  *
  * One byte of snapshot format, 32 bytes of SHA-256 over the rest, and then rows: four bytes of length (little-endian) and
  * a value `[section, row]`. Sections come in the order of the table, rows in that of their keys; sessions in the order
- * of their last use, audit entries in that of the log.
+ * of their last use, audit entries in that of the log, many in one row.
  */
 import * as v from "valibot";
 import { canonical, decodeAs, encodeValue } from "../codec.ts";
 import * as f from "../fields.ts";
-import type { Audit } from "./audit.ts";
+import { auditRows, readAuditRow } from "./audit_rows.ts";
 import { FORMAT_MAX } from "./command.ts";
 import { emptyState, type StateData } from "./data.ts";
 import { StateError } from "./error.ts";
@@ -49,7 +49,7 @@ const ROWS = {
   blob: r.blobRecord,
   upload: r.uploadRecord,
   session: sessionRow,
-  audit: r.auditEntry,
+  audit: v.unknown(), // `readAuditRow` reads it
 } as const;
 type Section = keyof typeof ROWS;
 type RowOf<Name extends Section> = v.InferOutput<(typeof ROWS)[Name]>;
@@ -74,7 +74,7 @@ function sections(data: StateData): { readonly [Name in Section]: readonly unkno
     blob: sorted(data.blobs),
     upload: sorted(data.uploads),
     session: sessions.rows(),
-    audit: data.audit.rows(),
+    audit: auditRows(data.audit.rows()),
   };
 }
 
@@ -94,7 +94,8 @@ function encodeRows(data: StateData): Uint8Array {
   let byteCount = 0;
   for (const [section, rows] of Object.entries(sections(data))) {
     for (const row of rows) {
-      const value = encodeValue([section, canonical(row)]);
+      // The audit's rows are made in canonical order; they are too long to be made again.
+      const value = encodeValue([section, section === "audit" ? row : canonical(row)]);
       const length = new Uint8Array(4);
       new DataView(length.buffer).setUint32(0, value.length, true);
       parts.push(length, value);
@@ -187,11 +188,11 @@ function fill(data: StateData, rows: { readonly [Name in Section]: readonly RowO
   for (const row of rows.job) data.jobs.set(row.jobId, row);
   for (const row of rows.blob) data.blobs.set(row.hash, row);
   for (const row of rows.upload) data.uploads.set(row.hash, row);
-  addAll(data.audit, rows.audit);
-}
-
-function addAll(audit: Audit, entries: readonly r.AuditEntry[]): void {
-  for (const entry of entries) audit.add(entry);
+  for (const row of rows.audit) {
+    const entries = readAuditRow(row);
+    if (entries === null) throw bad("has a wrong row of section audit");
+    for (const entry of entries) data.audit.add(entry);
+  }
 }
 
 function derive(data: StateData): void {
