@@ -30,6 +30,11 @@ export class Departure {
     this.#options = options;
   }
 
+  /** Someone lost its vote of late. */
+  get isAnyoneLeaving(): boolean {
+    return this.#lastWords.size > 0;
+  }
+
   votes(peer: PeerId): boolean {
     return this.#options.voters().includes(peer);
   }

@@ -38,6 +38,7 @@ import { Events } from "./services/events.ts";
 import { services } from "./services/mod.ts";
 import { isSameInfo, Standing } from "./standing.ts";
 import { Steward } from "./steward.ts";
+import { unfit } from "./unfit.ts";
 import { welcome } from "./welcome.ts";
 
 export type NodePhase = "starting" | "joining" | "ready" | "leaving" | "ended";
@@ -334,8 +335,9 @@ export class ClusterNode {
   }
 
   #stepped(from: PeerId, message: Message): void {
-    this.#replica.consensus.step(from, message);
-    this.#level.heard(from, message);
+    const reason = unfit(message, this.#replica.state.format) ?? this.#replica.consensus.step(from, message);
+    if (reason === null) this.#level.heard(from, message);
+    else this.#ports.log.write("warn", "message refused", { peer: from, kind: message.kind, reason });
   }
 
   #roleChanged(change: RoleChange): void {
@@ -347,7 +349,7 @@ export class ClusterNode {
   }
 
   #applied(result: ApplyResult | null): void {
-    this.#standing.refresh(this.#replica);
+    this.#standing.refresh(this.#replica, { isHurried: result !== null });
     const areMembersNew = result === null || (result.kind !== null && OF_MEMBERS.has(result.kind));
     if (areMembersNew) this.#knowMembers();
     const isMember = this.#replica.state.members.has(this.self);
@@ -367,7 +369,7 @@ export class ClusterNode {
   #votersChanged(): void {
     this.#lookSoon();
     this.#departure.look();
-    this.#timers.after(LAST_WORDS_MS + 1, () => this.#gate.review());
+    if (this.#departure.isAnyoneLeaving) this.#timers.after(LAST_WORDS_MS + 1, () => this.#gate.review());
   }
 
   /** What has just changed may be a reason to change who votes: not to wait for the next round. */
@@ -394,6 +396,7 @@ export class ClusterNode {
   /** Once in a while: own entry, own certificate, missing blobs. */
   #upkeep(): void {
     this.#departure.look();
+    this.#standing.refresh(this.#replica, { isHurried: false });
     this.#leaderLog.look();
     if (this.#phase !== "ready") return;
     this.#level.look();

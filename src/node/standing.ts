@@ -36,14 +36,15 @@ export class Standing {
   }
 
   /** Takes over what is new in the state: a newer certificate, other keys, other members. True: the certificate is new. */
-  refresh({ state }: Replica): boolean {
+  refresh({ state }: Replica, { isHurried }: { readonly isHurried: boolean }): boolean {
     const { cluster } = state;
     const facts = state.members.get(this.#ports.transport.self)?.certificate;
     if (cluster === null || facts === undefined) return false;
     const isNewCertificate = facts.serial > this.#serial;
     const areKeysNew = state.keys.size !== this.#belonging?.keys.length || !this.#hasKey(cluster.activeKeyId);
     const areMembersNew = state.members.size !== this.#memberCount;
-    if (!isNewCertificate && !areKeysNew && !areMembersNew) return false;
+    // Other members can wait for a quiet moment: in a wave of joins each is news.
+    if (!isNewCertificate && !areKeysNew && (isHurried || !areMembersNew)) return false;
     this.#memberCount = state.members.size;
     this.granted({
       cluster: cluster.id,
