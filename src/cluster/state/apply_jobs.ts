@@ -1,7 +1,7 @@
+import { canMove, isEnded, isForgettable, JOB_STATE_TABLE } from "../../jobs/mod.ts";
 import { countRefs } from "./apply_blobs.ts";
 import type { CommandOf } from "./command.ts";
 import type { Context, StateData } from "./data.ts";
-import { canMove, isEnded, isForgettable, JOB_STATE_TABLE } from "./job_states.ts";
 import { JOB_HISTORY_MAX, JOBS_ENDED_MAX, JOBS_MAX } from "./limits.ts";
 import type { JobRecord, JobStep } from "./records.ts";
 import { give, NOTHING, type Outcome, refuse } from "./result.ts";

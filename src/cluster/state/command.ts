@@ -6,13 +6,13 @@
  * every version that knows it. New commands, fields and limits come with a higher format (see the README).
  */
 import * as v from "valibot";
+import { JOB_STATES } from "../../jobs/mod.ts";
 import type { PeerId } from "../../kernel/mod.ts";
 import { role } from "../admission/facts.ts";
 import { ROLE_NAMES, type Role } from "../admission/roles.ts";
 import { encodeValue } from "../codec.ts";
 import * as f from "../fields.ts";
 import { StateError } from "./error.ts";
-import { JOB_STATES } from "./job_states.ts";
 import * as limits from "./limits.ts";
 
 /** Newest command format that this software can apply. */

@@ -1,3 +1,11 @@
+export {
+  canMove,
+  isEnded,
+  JOB_STATE_TABLE,
+  JOB_STATES,
+  type JobState,
+  jobStatesDiagram,
+} from "../../jobs/mod.ts";
 export type { MemberInfo } from "../fields.ts";
 export { COMMAND_ROLES } from "./apply.ts";
 export { tokenProblem } from "./apply_tokens.ts";
@@ -14,14 +22,6 @@ export {
   type RequestId,
 } from "./command.ts";
 export { StateError, type StateErrorCode } from "./error.ts";
-export {
-  canMove,
-  isEnded,
-  JOB_STATE_TABLE,
-  JOB_STATES,
-  type JobState,
-  jobStatesDiagram,
-} from "./job_states.ts";
 export {
   AUDIT_ENTRIES_MAX,
   BLOB_BYTES_MAX,

@@ -6,13 +6,13 @@
  * of their last use, audit entries in that of the log, many in one row.
  */
 import * as v from "valibot";
+import { isForgettable } from "../../jobs/mod.ts";
 import { canonical, decodeAs, encodeValue } from "../codec.ts";
 import * as f from "../fields.ts";
 import { auditRows, readAuditRow } from "./audit_rows.ts";
 import { FORMAT_MAX } from "./command.ts";
 import { emptyState, type StateData } from "./data.ts";
 import { StateError } from "./error.ts";
-import { isForgettable } from "./job_states.ts";
 import * as r from "./records.ts";
 import { outcome } from "./result.ts";
 import { Sessions } from "./sessions.ts";

@@ -3,8 +3,8 @@ import { unreachable } from "../../kernel/mod.ts";
 import type { JoinKind, JoinNode, PlanNode } from "../../plan/mod.ts";
 import { type Builder, fused, visible } from "./builder.ts";
 import { isColumn, namesOf } from "./columns.ts";
-import { hasRest, sideBuilt } from "./needs.ts";
-import { BY_POSITION, NO_ORDER, type Open } from "./open.ts";
+import { hasRest, sideBuilt, sideInOrder } from "./needs.ts";
+import { NO_ORDER, type Open } from "./open.ts";
 import { restored } from "./sort.ts";
 
 type SideName = JoinNode["buildSide"];
@@ -63,6 +63,7 @@ function joined(builder: Builder, node: JoinNode, sides: Sides): Open {
   const probe = OTHER[sideBuilt(node)];
   const [left, right] = [builder.live(sides.left), builder.live(sides.right)];
   const over = { left, right }[probe];
+  const ordered = sideInOrder(node) === null ? NO_ORDER : over.order;
   const join = Object.freeze({
     ...node,
     left: left.node,
@@ -71,11 +72,11 @@ function joined(builder: Builder, node: JoinNode, sides: Sides): Open {
   });
   const base = fused([left, right], join);
   const keepsOrder = !hasRest(node.how, sideBuilt(node)) || base.parallelism === 1;
-  const isLost = over.order.kind === "position" && !keepsOrder;
+  const isLost = ordered.kind === "position" && !keepsOrder;
   return {
     ...base,
-    order: isLost ? NO_ORDER : over.order.kind === "none" && base.parallelism === 1 ? BY_POSITION : over.order,
-    hashed: keepsOrder ? over.hashed : [],
+    order: isLost ? NO_ORDER : ordered.kind === "none" ? base.order : ordered,
+    hashed: hasRest(node.how, sideBuilt(node)) ? [] : over.hashed,
     // Matches of one row, and rows without any, come as the hash table was filled.
     varies: true,
   };
@@ -95,7 +96,6 @@ function outputSchema(node: JoinNode, left: PlanNode, right: PlanNode) {
 }
 
 function byHash(builder: Builder, node: JoinNode, sides: Sides): Open {
-  const build = sideBuilt(node);
   const kept = sideThatStays(node, sides);
   const parallelism = kept?.parallelism ?? builder.tasksFor(largest(sides));
   const keys = kept?.keys ?? node.keys.map((_, i) => i);
@@ -107,7 +107,7 @@ function byHash(builder: Builder, node: JoinNode, sides: Sides): Open {
       open,
       keys.map((i) => (node.keys[i] as JoinNode["keys"][number])[side]),
     );
-    const ordinal = sides.isOrdered && side !== build;
+    const ordinal = sides.isOrdered && side === sideInOrder(node);
     return builder.cross(keyed.open, { kind: "hash", keys: keyed.names }, { parallelism, columns, ordinal });
   };
   const there = { ...sides, left: shared("left"), right: shared("right") };
@@ -131,7 +131,7 @@ function sideThatStays(node: JoinNode, sides: Sides): Stay | null {
   for (const side of ["left", "right"] as const) {
     const { hashed, parallelism } = sides[side];
     // One whose rows must be told the order can only stay if they have it in columns, or have none.
-    if (sides.isOrdered && side !== sideBuilt(node) && sides[side].order.kind === "position") continue;
+    if (sides.isOrdered && side === sideInOrder(node) && sides[side].order.kind === "position") continue;
     for (const columns of hashed) {
       const keys = keysOf(node, side, columns);
       if (keys === null || parallelism === 1) continue;

@@ -42,7 +42,7 @@ function wantsOrder(node: PlanNode, input: number, isOrdered: boolean): boolean 
     case "aggregate":
       return takesFirst(node);
     case "join":
-      return isOrdered && input === (sideBuilt(node) === "left" ? 1 : 0);
+      return isOrdered && sideInOrder(node) === (input === 0 ? "left" : "right");
     case "project":
     case "filter":
     case "unnest":
@@ -68,6 +68,12 @@ const RESTS: Readonly<Record<JoinNode["buildSide"], ReadonlySet<JoinKind>>> = {
 /** Whether rows of the build side come behind those of the probe side: for having a match, or none. */
 export function hasRest(how: JoinKind, buildSide: JoinNode["buildSide"]): boolean {
   return RESTS[buildSide].has(how);
+}
+
+/** The side whose order the result has; null where rows come as the hash table holds them. */
+export function sideInOrder(node: JoinNode): JoinNode["buildSide"] | null {
+  if (sideBuilt(node) === "right") return "left";
+  return node.how === "semi" || node.how === "anti" ? null : "right";
 }
 
 /** The side that the engine makes a hash table of: the one the plan says, unless it would have to hold lists or structs. */
