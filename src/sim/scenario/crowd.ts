@@ -32,9 +32,10 @@ export interface CrowdResult {
 const WAVE = 50;
 const GROW_MS_MAX = 120_000;
 const KNOW_MS_MAX = 120_000;
-const COUNT_MS = 20_000;
+const SETTLE_MS = 5_000;
+const COUNT_MS = 10_000;
 const DETECT_MS_MAX = 60_000;
-const LOOK_MS = 100;
+const LOOK_MS = 50;
 
 export async function runCrowd(options: CrowdOptions): Promise<CrowdResult> {
   const { seed, settle, nodes, progress = () => undefined } = options;
@@ -51,6 +52,8 @@ export async function runCrowd(options: CrowdOptions): Promise<CrowdResult> {
   await cluster.until(() => isAcquainted(cluster), KNOW_MS_MAX, "all know each other", LOOK_MS);
   const acquaintedMs = world.nowMs;
   progress("acquainted", nodes);
+  // What the newest members set off ebbs away first.
+  await world.run(SETTLE_MS);
   const rates = await countPosts(cluster);
   progress("counted", nodes);
   const times = await crash(cluster);
