@@ -52,13 +52,14 @@ function countText(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
-/** Why there may be no leader, and what brings one back. */
+/** Why there may be no leader, and what brings one back. A node that is alone can only suspect the others. */
 function lossText(voters: readonly MemberStatus[]): string {
-  const alive = voters.filter(({ health }) => health === "alive" || health === "suspect").length;
+  const missing = voters.filter(({ health }) => health !== "alive").map(({ name }) => name);
+  const alive = voters.length - missing.length;
   const majority = Math.floor(voters.length / 2) + 1;
   if (alive >= majority) return "an election is under way";
-  const missing = voters.filter(({ health }) => health !== "alive" && health !== "suspect").map(({ name }) => name);
-  return `${alive} of ${voters.length} voters can be reached, ${majority} are needed. Start ${missing.join(", ")} again`;
+  const what = `${alive} of ${voters.length} voters can be reached, ${majority} are needed`;
+  return `${what}. Start ${missing.join(", ")} again; if they are lost for ever: sage help cluster recover`;
 }
 
 function staleText({ freshness: { staleMs } }: Status, { paint }: TableStyle): string {
