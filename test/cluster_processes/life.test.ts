@@ -1,21 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { settingGet, settingSet } from "../../src/protocol/mod.ts";
-import { type NodeProcess, ProcessCluster, pause } from "./harness.ts";
+import { newCluster } from "./clusters.ts";
+import { type NodeProcess, pause } from "./harness.ts";
 import { Pulse } from "./pulse.ts";
-
-const clusters: ProcessCluster[] = [];
-
-afterEach(async () => {
-  await Promise.all(clusters.splice(0).map((cluster) => cluster.end()));
-});
-
-function newCluster(): ProcessCluster {
-  const cluster = new ProcessCluster();
-  clusters.push(cluster);
-  return cluster;
-}
 
 test("two commands make a cluster, and the operator's own commands need no option", async () => {
   const cluster = newCluster();
