@@ -25,7 +25,7 @@ export const LAYERS: readonly Layer[] = [
   { row: 3, folder: "codegen", purpose: "pipeline to WebAssembly module" },
   { row: 3, folder: "checkpoint", purpose: "pure decisions: epochs, manifests, what may be deleted", isPlanned: true },
   { row: 4, folder: "connectors", purpose: "sources and sinks, one folder a system, one contract" },
-  { row: 4, folder: "shuffle", purpose: "partitioners, partition store, channels with credits", isPlanned: true },
+  { row: 4, folder: "shuffle", purpose: "partitioners, partition store, channels with credits" },
   { row: 4, folder: "jobs", purpose: "job state machine, planner, placement, recovery" },
   { row: 5, folder: "exec", purpose: "physical operators, pipelines, morsel pool" },
   { row: 6, folder: "agent", purpose: "slots, executor supervision, resource limits", isPlanned: true },

@@ -5,6 +5,7 @@ import { blockAt, bufferAddresses, copyBits, copyRows, countBits } from "./copy.
 import { ArrowError } from "./error.ts";
 import { corrupt } from "./flatbuffer.ts";
 import { clearNullIndices, loadIndices } from "./ipc_dictionary.ts";
+import { BODY_ALIGN_BYTES } from "./ipc_encode.ts";
 import { loadFixed } from "./ipc_fixed.ts";
 import { loadHeap, loadOffsets, loadViews } from "./ipc_heap.ts";
 import type { WireField } from "./ipc_schema.ts";
@@ -35,6 +36,8 @@ export interface BodyContext {
   readonly owner: OwnerId;
   readonly dictionaries: ReadonlyMap<number, Dictionary>;
   readonly decompress: Decompress | null;
+  /** The arena block that the body lies in; 0 when it lies elsewhere. */
+  readonly block: Address;
 }
 
 /**
@@ -131,7 +134,19 @@ export class BodyReader {
 
   /** The next buffer, its first `bytes` bytes in the arena. */
   nextInArena(field: WireField, bytes: number): Address {
-    const source = this.nextBytes(field, bytes);
+    return this.place(this.nextBytes(field, bytes), bytes);
+  }
+
+  /** The first `bytes` bytes of `source` in the arena: where they are, when they lie aligned in the body's block. */
+  place(source: Uint8Array, bytes: number): Address {
+    const { block } = this.context;
+    if (block !== 0 && source.buffer === this.arena.buffer && source.byteOffset % BODY_ALIGN_BYTES === 0) {
+      if (!this.blocks.includes(block)) {
+        this.arena.retain(block);
+        this.blocks.push(block);
+      }
+      return source.byteOffset;
+    }
     const address = this.allocate(bytes);
     this.arena.u8.set(source.length === bytes ? source : source.subarray(0, bytes), address);
     return address;
@@ -173,9 +188,7 @@ export class BodyReader {
       this.skipRegions(1);
       return { validity: 0, nullCount: 0 };
     }
-    const source = this.nextBytes(field, bytes);
-    const validity = this.allocate(bytes);
-    this.arena.u8.set(source.subarray(0, bytes), validity);
+    const validity = this.nextInArena(field, bytes);
     copyBits(this.arena, validity, { start: 0, bits: length, to: validity });
     const nullCount = length - countBits(this.arena, validity, 0, length);
     if (nullCount !== node.nullCount && node.nullCount !== -1) {

@@ -22,12 +22,12 @@ export function loadOffsets(
   const width = "offsetWidth" in field.layout ? field.layout.offsetWidth : 4;
   const { i32 } = reader.arena;
   const source = reader.nextBytes(field, length === 0 ? 0 : width * (length + 1));
+  if (length > 0 && width === 4) return loadShortOffsets(reader, { field, source, length });
   const offsets = reader.allocate(4 * (length + 1));
   if (length === 0) {
     i32[offsets >>> 2] = 0;
     return { offsets, from: 0, end: 0 };
   }
-  if (width === 4) return { offsets, ...loadShortOffsets(reader, { field, source, offsets, length }) };
   const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
   const from = Number(view.getBigInt64(0, true));
   let before = from;
@@ -44,10 +44,10 @@ export function loadOffsets(
 
 function loadShortOffsets(
   reader: BodyReader,
-  wire: { readonly field: WireField; readonly source: Uint8Array; readonly offsets: Address; readonly length: number },
-): { readonly from: number; readonly end: number } {
-  const { source, offsets, length } = wire;
-  reader.arena.u8.set(source.subarray(0, 4 * (length + 1)), offsets);
+  wire: { readonly field: WireField; readonly source: Uint8Array; readonly length: number },
+): { readonly offsets: Address; readonly from: number; readonly end: number } {
+  const { source, length } = wire;
+  const offsets = reader.place(source, 4 * (length + 1));
   const values = new Int32Array(reader.arena.buffer, offsets, length + 1);
   const from = values[0] as number;
   let before = from;
@@ -59,7 +59,7 @@ function loadShortOffsets(
   }
   if (falls > 0) throw reader.fail(`offsets of column "${wire.field.name}" do not rise`);
   if (from !== 0) for (let i = 0; i <= length; i++) values[i] = (values[i] as number) - from;
-  return { from, end: before };
+  return { offsets, from, end: before };
 }
 
 /** Whether all bytes are below 128; reads up to 3 bytes of slack. */
@@ -100,8 +100,7 @@ function checkText(
 export function loadHeap(reader: BodyReader, field: WireField, base: Column): Heap {
   const { offsets, from, end } = loadOffsets(reader, field, base.length);
   const source = reader.nextBytes(field, end);
-  const data = reader.allocate(end - from);
-  reader.arena.u8.set(source.subarray(from, end), data);
+  const data = reader.place(source.subarray(from, end), end - from);
   const heap = { offsets, data };
   const text = field.layout.kind === "heap" && field.layout.text;
   if (text) checkText(reader, field, { ...heap, length: base.length, bytes: end - from });

@@ -1,3 +1,4 @@
+import type { Address } from "./arena.ts";
 import { ArrowError } from "./error.ts";
 import { corrupt, FlatBytes, type FlatTable } from "./flatbuffer.ts";
 import type { BodyPlan, IpcCodec } from "./ipc_body.ts";
@@ -8,6 +9,8 @@ export interface ByteSource {
   readonly size: number;
   /** Exactly `length` bytes from `offset`; both lie inside `size`. */
   read(offset: number, length: number): Uint8Array;
+  /** The arena block in which lies what `read` gives, if any: buffers are then used where they are, and retain it. */
+  readonly block?: Address;
 }
 
 export function bytesSource(bytes: Uint8Array): ByteSource {

@@ -64,7 +64,7 @@ export class IpcReader {
     this.#dictionaryFields = dictionaryFields(this.#wanted(), new Map());
     this.schema = toSchema(this.#wanted());
     const { owner, decompress = null } = options;
-    this.#context = { arena, owner, dictionaries: this.#dictionaries, decompress };
+    this.#context = { arena, owner, dictionaries: this.#dictionaries, decompress, block: 0 };
   }
 
   /** Batch `index` of a file; the caller owns it. */
@@ -77,7 +77,7 @@ export class IpcReader {
     return this.#readBody(message);
   }
 
-  /** The next batch in order, null at the end; the caller owns it. */
+  /** The next batch in order, null at the end; the caller owns it. A source that has grown by then is read on. */
   next(): Batch | null {
     if (this.#next === null) return null;
     if (this.format === "file") {
@@ -85,6 +85,7 @@ export class IpcReader {
       return this.readBatch(this.#next++);
     }
     for (;;) {
+      if (this.#next === this.#source.size) return null;
       const message: IpcMessage | null = readMessage(this.#source, this.#next);
       this.#next = message?.next ?? null;
       if (message === null) return null;
@@ -130,7 +131,8 @@ export class IpcReader {
 
   #bodyReader(message: Extract<IpcMessage, { kind: "batch" | "dictionary" }>): BodyReader {
     const { offset, length } = message.body;
-    return new BodyReader(this.#context, message.plan, this.#source.read(offset, length), offset);
+    const context = { ...this.#context, block: this.#source.block ?? 0 };
+    return new BodyReader(context, message.plan, this.#source.read(offset, length), offset);
   }
 
   #readBody(message: Extract<IpcMessage, { kind: "batch" }>): Batch {

@@ -21,6 +21,7 @@ export interface IpcWriteOptions {
 const VERSION_5 = 4;
 const HEADER = { schema: 1, dictionaryBatch: 2, recordBatch: 3 } as const;
 const OWNER = 0;
+const PADDING = new Uint8Array(BODY_ALIGN_BYTES);
 
 /** A dictionary as the reader of what we write has it by now. */
 interface Written {
@@ -67,6 +68,10 @@ export class IpcWriter {
   #blocks: readonly Address[] = [];
   #position = 0;
   #started = false;
+  /** Whether chunks may be views of the arena. */
+  #lends = false;
+  /** Index in `#chunks` of the first of each message. */
+  #messageStarts: number[] = [];
   #finished = false;
 
   constructor(arena: Arena, schema: Schema, format: "file" | "stream", options: IpcWriteOptions = {}) {
@@ -93,10 +98,32 @@ export class IpcWriter {
       batch.columns.forEach((column, i) =>
         encoder.add(column, (this.schema.fields[i] as Schema["fields"][number]).type),
       );
-      this.#batchBlocks.push(this.#message(encoder, batch.rowCount, null));
+      const block = this.#message(encoder, batch.rowCount, null);
+      if (this.format === "file") this.#batchBlocks.push(block);
     } finally {
       encoder.release();
     }
+    return this.#take();
+  }
+
+  /**
+   * As `write`, cut into messages (schema and dictionaries first, the batch last) and without copies where it can be:
+   * the chunks are valid as long as the batch is held and not changed.
+   */
+  writeMessages(batch: Batch): Uint8Array[][] {
+    this.#lends = true;
+    try {
+      const starts = this.#messageStarts;
+      const chunks = this.write(batch);
+      return starts.map((start, i) => chunks.slice(start, starts[i + 1]));
+    } finally {
+      this.#lends = false;
+    }
+  }
+
+  /** The message with the schema alone, when nothing was written yet. */
+  writeSchema(): Uint8Array[] {
+    this.#start();
     return this.#take();
   }
 
@@ -144,6 +171,7 @@ export class IpcWriter {
   #take(): Uint8Array[] {
     const chunks = this.#chunks;
     this.#chunks = [];
+    this.#messageStarts = [];
     return chunks;
   }
 
@@ -166,6 +194,7 @@ export class IpcWriter {
     view.setInt32(0, -1, true);
     view.setInt32(4, bytes - 8, true);
     chunk.set(metadata, 8);
+    this.#messageStarts.push(this.#chunks.length);
     this.#push(chunk);
     return bytes;
   }
@@ -209,10 +238,22 @@ export class IpcWriter {
     const kind = dictionary === null ? HEADER.recordBatch : HEADER.dictionaryBatch;
     const offset = this.#position;
     const metadataBytes = this.#envelope(flat, { kind, header, bodyBytes });
-    const body = new Uint8Array(bodyBytes);
-    buffers.forEach((buffer, i) => body.set(buffer, regions[2 * i] as number));
-    if (bodyBytes > 0) this.#push(body);
+    // What was made on the way is freed when this call ends: it cannot be lent.
+    if (this.#lends && encoder.temporary.length === 0) this.#pushViews(buffers);
+    else if (bodyBytes > 0) {
+      const body = new Uint8Array(bodyBytes);
+      buffers.forEach((buffer, i) => body.set(buffer, regions[2 * i] as number));
+      this.#push(body);
+    }
     return { offset, metadataBytes, bodyBytes };
+  }
+
+  #pushViews(buffers: readonly Uint8Array[]): void {
+    for (const buffer of buffers) {
+      if (buffer.length > 0) this.#push(buffer);
+      const padding = align(buffer.length) - buffer.length;
+      if (padding > 0) this.#push(PADDING.subarray(0, padding));
+    }
   }
 
   #compressed(buffer: Uint8Array): Uint8Array {
@@ -256,7 +297,8 @@ export class IpcWriter {
     });
     try {
       encoder.add(values, type.value);
-      this.#dictionaryBlocks.push(this.#message(encoder, values.length, { id, ...options }));
+      const block = this.#message(encoder, values.length, { id, ...options });
+      if (this.format === "file") this.#dictionaryBlocks.push(block);
     } finally {
       encoder.release();
     }

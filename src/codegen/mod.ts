@@ -19,9 +19,11 @@ export {
   tableOffset,
   ValueBlock,
 } from "./aggregate/mod.ts";
+export { hashBytes, mix } from "./aggregate/hash.ts";
 export { COLUMN_WORDS, type ColumnWord, inputWord } from "./column_load.ts";
 export { type ContextLayout, Header } from "./context.ts";
 export {
+  copyBytes,
   type EmitTerminal,
   type EmittedColumn,
   OUTPUT_WORDS,

@@ -61,8 +61,8 @@ export interface Compression {
   zstdDecompress(input: Uint8Array, expectedBytes?: number): Uint8Array;
   brotliCompress(input: Uint8Array): Uint8Array;
   brotliDecompress(input: Uint8Array, expectedBytes?: number): Uint8Array;
-  /** CRC-32 as in gzip (polynomial 0xEDB88320), unsigned. */
-  crc32(input: Uint8Array): number;
+  /** CRC-32 as in gzip (polynomial 0xEDB88320), unsigned; `before` is that of what comes before `input`. */
+  crc32(input: Uint8Array, before?: number): number;
   /** Decompresses a gzip file (also of several members) piece by piece; `next` gives its pieces, null at the end. */
   gunzipPieces(next: () => Uint8Array | null): AsyncIterable<Uint8Array>;
 }

@@ -22,7 +22,7 @@ export function nodeCompression(): Compression {
     brotliCompress: (input) =>
       zlib.brotliCompressSync(input, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } }),
     brotliDecompress: (input, expected) => zlib.brotliDecompressSync(input, sizing(expected)),
-    crc32: (input) => zlib.crc32(input) >>> 0,
+    crc32: (input, before = 0) => zlib.crc32(input, before) >>> 0,
     gunzipPieces,
   };
 }

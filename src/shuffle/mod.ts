@@ -1,0 +1,15 @@
+export { isShuffleErrorCode, ShuffleError, type ShuffleErrorCode } from "./error.ts";
+export { type ExchangeBatch, ExchangeReader, type ReadOrder } from "./exchange_reader.ts";
+export type { ExchangeInput } from "./input.ts";
+export { LocalInput } from "./local_input.ts";
+export { createPartitioner, type Partitioner, type PartitionerOptions } from "./partition/partitioner.ts";
+export { PARTITIONS_MAX, type Partitioning, partitionCount, type RangeKey } from "./partition/partitioning.ts";
+export { rangeBounds, rangeWords } from "./partition/range_router.ts";
+export { type ExchangeKind, type LogItem, type LogOptions, type LogState, PartitionLog } from "./partition_log.ts";
+export { PartitionStore, type StoreOptions, WINDOW_BYTES } from "./partition_store.ts";
+export type { Received } from "./receiver.ts";
+export { AWAY_MS_MAX, GetInput, PutInput, type RemoteOptions } from "./remote_input.ts";
+export { type ServerOptions, ShuffleServer } from "./server.ts";
+export type { ShuffleCodec } from "./stream_encoder.ts";
+export { keyText, type PartitionKey, type Ticket } from "./ticket.ts";
+export { SHUFFLE_PROTOCOL } from "./wire/control.ts";
