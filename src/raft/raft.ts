@@ -21,6 +21,7 @@ import { advanceCommit, tickLeader } from "./leading.ts";
 import { COMMITTED_BYTES_MAX, SNAPSHOT_BYTES_MAX } from "./limits.ts";
 import type { MembershipChange } from "./membership.ts";
 import type { Entry, HardState, Message } from "./messages.ts";
+import { objection } from "./objection.ts";
 import {
   expirePending,
   type MembershipResult,
@@ -74,10 +75,16 @@ export class Raft {
     return Math.min(...dues);
   }
 
-  /** Takes over `message` from a member: its bytes must not change any more. */
-  step(from: PeerId, message: Message, nowMs: number): void {
+  /** Takes over `message` from a member: its bytes must not change any more. Gives why it was not taken, or null. */
+  step(from: PeerId, message: Message, nowMs: number): string | null {
     const core = this.#at(nowMs);
-    if (from === core.id) return;
+    if (from === core.id) return null;
+    const reason = objection(core, from, message);
+    if (reason === null) this.#take(core, from, message);
+    return reason;
+  }
+
+  #take(core: Core, from: PeerId, message: Message): void {
     switch (message.kind) {
       case "propose":
         return onPropose(core, from, message);

@@ -90,8 +90,13 @@ export class Consensus {
     this.#arm();
   }
 
-  step(from: PeerId, message: Message): void {
-    this.#input(() => this.#raft.step(from, message, this.#nowMs));
+  /** Gives why the message was not taken; null when it was. */
+  step(from: PeerId, message: Message): string | null {
+    let reason: string | null = null;
+    this.#input(() => {
+      reason = this.#raft.step(from, message, this.#nowMs);
+    });
+    return reason;
   }
 
   /** Hands `data` to the leader. That it was applied is seen at the machine; `dropped` is called when it surely was not taken, or got lost. */
