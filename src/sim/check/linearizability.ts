@@ -66,9 +66,41 @@ interface Node {
   next: Node | null;
 }
 
-function checkRegister(key: string, entries: readonly HistoryEntry[]): LinearizabilityResult {
+/**
+ * Operations that are taken, by their places in the order of calls. Nearly all before some place are, and only the few after
+ * it make configurations differ: so a configuration's name stays short however long the history is.
+ */
+class Taken {
+  /** All before this place are taken. */
+  #prefix = 0;
+  readonly #beyond = new Set<number>();
+
+  add(id: number): void {
+    this.#beyond.add(id);
+    while (this.#beyond.delete(this.#prefix)) this.#prefix++;
+  }
+
+  delete(id: number): void {
+    if (id >= this.#prefix) {
+      this.#beyond.delete(id);
+      return;
+    }
+    for (let other = id + 1; other < this.#prefix; other++) this.#beyond.add(other);
+    this.#prefix = id;
+  }
+
+  get name(): string {
+    return `${this.#prefix}:${[...this.#beyond].sort((a, b) => a - b).join()}`;
+  }
+}
+
+function checkRegister(key: string, unsorted: readonly HistoryEntry[]): LinearizabilityResult {
+  // Those without a return come last: they may never be taken.
+  const entries = unsorted.toSorted(
+    (a, b) => Number(a.returnedAtMs === Infinity) - Number(b.returnedAtMs === Infinity) || a.calledAtMs - b.calledAtMs,
+  );
   const head = link(entries);
-  const taken = new Set<number>();
+  const taken = new Taken();
   const order: { readonly call: Node; readonly before: string | null }[] = [];
   const seen = new Set<string>();
   let longest: readonly Node[] = [];
@@ -79,9 +111,8 @@ function checkRegister(key: string, entries: readonly HistoryEntry[]): Lineariza
     if (left === 0) return { kind: "linearizable" };
     if (node?.isCall) {
       const step: Step | null = apply(value, (entries[node.id] as HistoryEntry).operation);
-      if (step !== null && isNew(seen, taken, node.id, step.value)) {
+      if (step !== null && isNew(seen, taken, { id: node.id, value: step.value })) {
         order.push({ call: node, before: value });
-        taken.add(node.id);
         value = step.value;
         unlink(node);
         if (node.match !== null) left--;
@@ -113,9 +144,14 @@ function apply(value: string | null, operation: Operation): Step | null {
   return { value: isDone ? operation.value : value };
 }
 
-function isNew(seen: Set<string>, taken: ReadonlySet<number>, added: number, value: string | null): boolean {
-  const configuration = `${[...taken, added].sort((a, b) => a - b).join(",")}|${value ?? "\u0000"}`;
-  if (seen.has(configuration)) return false;
+/** Takes the operation if that leads to where the search has not been. */
+function isNew(seen: Set<string>, taken: Taken, { id, value }: { id: number; value: string | null }): boolean {
+  taken.add(id);
+  const configuration = `${taken.name}|${value ?? "\u0000"}`;
+  if (seen.has(configuration)) {
+    taken.delete(id);
+    return false;
+  }
   seen.add(configuration);
   return true;
 }
