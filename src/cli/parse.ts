@@ -36,9 +36,12 @@ export async function parse(args: readonly string[]): Promise<Parsed> {
   const isGroup = commandsOfGroup(first).length > 0;
   const [second, ...later] = rest;
   if (isGroup && (second === undefined || second === "--help" || second === "-h")) return helpFor(first);
+  if (isGroup && second?.startsWith("-")) {
+    throw new UsageError(`sage ${first} needs a command before ${second}.`, { command: first });
+  }
   const name = isGroup ? `${first} ${second}` : first;
   const command = findCommand(name);
-  if (command === null) throw await unknownCommand(name);
+  if (command === null) throw await unknownCommand(name, isGroup ? first : null);
   const parsed = await parseArguments(command, isGroup ? later : rest);
   if (parsed === "help") return { kind: "help", of: { kind: "command", command } };
   checkPositionals(parsed);
@@ -114,14 +117,15 @@ async function findOption(command: CommandSpec, typed: string): Promise<OptionSp
   throw new UsageError(`sage ${command.name} has no option ${typed}.${hint}`, { command: command.name });
 }
 
-async function unknownCommand(name: string): Promise<UsageError> {
+/** @param group whose help is worth reading */
+async function unknownCommand(name: string, group: string | null = null): Promise<UsageError> {
   if (name.startsWith("-")) return new UsageError(`sage has no option ${name}.`);
   if (/\.[cm]?[jt]s$/.test(name)) return new UsageError(`sage has no command ${name}. To run a job: sage run ${name}`);
-  const near = await nearest(
-    name,
-    COMMANDS.map((command) => command.name),
-  );
-  return new UsageError(`sage has no command ${name}.${near === null ? "" : ` Did you mean: sage ${near}`}`);
+  const names = COMMANDS.map((command) => command.name);
+  const groups = names.flatMap((one) => (one.includes(" ") ? [one.split(" ", 1)[0] ?? ""] : []));
+  const near = await nearest(name, group === null ? [...new Set([...groups, ...names])] : names);
+  const hint = near === null ? "" : ` Did you mean: sage ${near}`;
+  return new UsageError(`sage has no command ${name}.${hint}`, { command: group });
 }
 
 async function nearest(typed: string, names: readonly string[]): Promise<string | null> {

@@ -42,6 +42,36 @@ test.each([
     "The ending of --output x.parquet names no format. Add --format table|json|csv|arrow. For Parquet end the dataflow with .toParquet(path).",
     "sage help run",
   ],
+  [["clutser"], "sage has no command clutser. Did you mean: sage cluster", "sage help"],
+  [["cluster", "stauts"], "sage has no command cluster stauts. Did you mean: sage cluster status", "sage help cluster"],
+  [["cluster", "nonsense"], "sage has no command cluster nonsense.", "sage help cluster"],
+  [["token", "--role", "node"], "sage token needs a command before --role.", "sage help token"],
+  [["token", "revoke"], "sage token revoke needs <id>.", "sage help token revoke"],
+  [["token", "create"], "Say what the token is for: --role node, admin, submit or read.", "sage help token create"],
+  [
+    ["token", "create", "--role", "root"],
+    "--role root is not a role: --role node, admin, submit or read.",
+    "sage help token create",
+  ],
+  [
+    ["token", "create", "--role", "read", "--ttl", "60"],
+    "--ttl 60 is not a time. Write one such as 30m, 1h or 7d.",
+    "sage help token create",
+  ],
+  [
+    ["token", "create", "--role", "read", "--ttl", "2000d"],
+    "--ttl 2000d is out of range: from 1s to 366d.",
+    "sage help token create",
+  ],
+  [
+    ["token", "create", "--role", "read", "--uses", "0"],
+    "--uses 0 must be a whole number from 1 to 10000.",
+    "sage help token create",
+  ],
+  [["audit", "--limit", "x"], "--limit x must be a whole number from 1 to 10000.", "sage help audit"],
+  [["audit", "--format", "xml"], "--format xml is not a format. Choose table or json.", "sage help audit"],
+  [["login"], "sage login needs --to ADDRESS, and --token TOKEN or the variable SAGE_TOKEN.", "sage help login"],
+  [["node", "--nam", "x"], "sage node has no option --nam. Did you mean --name?", "sage help node"],
 ])("sage %j is refused with exit code 2", async (args, message, hint) => {
   expect(await sage(args)).toEqual({ code: 2, stdout: "", stderr: `error: ${message}\nTry: ${hint}\n` });
 });

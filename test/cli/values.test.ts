@@ -13,7 +13,9 @@ test("sizes take decimal and binary units in any case", () => {
 });
 
 test("times take ms, s, m and h, and plain numbers are seconds", () => {
-  expect(["500ms", "30s", "10m", "1h", "2", "1.5s"].map((text) => parseTimeout(text))).toEqual([500, 30e3, 600e3, 36e5, 2e3, 1500]);
+  expect(["500ms", "30s", "10m", "1h", "2", "1.5s"].map((text) => parseTimeout(text))).toEqual([
+    500, 30e3, 600e3, 36e5, 2e3, 1500,
+  ]);
 });
 
 test("workers are whole numbers", () => {

@@ -51,7 +51,7 @@ export function readNodeOptions(sources: NodeOptionSources): NodeCommandOptions 
     slots: readSlots(one("slots")),
     memoryBytes: readMemory(one("memory")),
     voter: choose("voter", one("voter"), ["auto", "yes", "no"]),
-    hasMdns: one("mdns") === "true",
+    hasMdns: choose("mdns", one("mdns"), ["false", "true"]) === "true",
     logFormat: choose("log-format", one("log-format"), ["text", "json"]),
     logLevel: choose("log-level", one("log-level"), ["info", "debug", "warn", "error"]),
   };
@@ -106,6 +106,8 @@ function optionNamed(path: string, key: string): string {
 }
 
 function settingTexts(path: string, key: string, setting: unknown): string[] {
+  const isList = NODE.options.some((option) => option.name === optionNamed(path, key) && option.isList);
+  if (Array.isArray(setting) && !isList) throw wrong(`--config ${path}: ${key} takes one value, not a list.`);
   const settings: readonly unknown[] = Array.isArray(setting) ? setting : [setting];
   return settings.map((item) => {
     if (typeof item === "string" || typeof item === "number" || typeof item === "boolean") return String(item);
