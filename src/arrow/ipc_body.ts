@@ -147,6 +147,10 @@ export class BodyReader {
       }
       return source.byteOffset;
     }
+    return this.copy(source, bytes);
+  }
+
+  copy(source: Uint8Array, bytes: number): Address {
     const address = this.allocate(bytes);
     this.arena.u8.set(source.length === bytes ? source : source.subarray(0, bytes), address);
     return address;
@@ -188,8 +192,10 @@ export class BodyReader {
       this.skipRegions(1);
       return { validity: 0, nullCount: 0 };
     }
-    const validity = this.nextInArena(field, bytes);
-    copyBits(this.arena, validity, { start: 0, bits: length, to: validity });
+    const source = this.nextBytes(field, bytes);
+    const isClean = (length & 7) === 0 || (source[bytes - 1] as number) >>> (length & 7) === 0;
+    const validity = isClean ? this.place(source, bytes) : this.copy(source, bytes);
+    if (!isClean) copyBits(this.arena, validity, { start: 0, bits: length, to: validity });
     const nullCount = length - countBits(this.arena, validity, 0, length);
     if (nullCount !== node.nullCount && node.nullCount !== -1) {
       throw this.fail(`column "${field.name}" has ${nullCount} nulls but says ${node.nullCount}`);

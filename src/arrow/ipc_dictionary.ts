@@ -47,6 +47,8 @@ export function clearNullIndices(reader: BodyReader, column: Column): Column {
     arena.u8.fill(0xff, validity, validity + ((length + 7) >>> 3));
     if ((length & 7) !== 0) arena.u8[validity + (length >>> 3)] = (1 << (length & 7)) - 1;
   }
+  // What lies where it came in is not changed: another buffer may overlap it.
+  else validity = reader.copy(arena.u8.subarray(validity), (length + 7) >>> 3);
   for (let row = 0; row < length; row++) {
     const at = (column.data >>> 2) + row;
     if (isValid(arena, dictionary.validity, arena.i32[at] as number)) continue;

@@ -47,7 +47,10 @@ function loadShortOffsets(
   wire: { readonly field: WireField; readonly source: Uint8Array; readonly length: number },
 ): { readonly offsets: Address; readonly from: number; readonly end: number } {
   const { source, length } = wire;
-  const offsets = reader.place(source, 4 * (length + 1));
+  const bytes = 4 * (length + 1);
+  // Bytes that lie where they came in are never changed: buffers of a bad message may overlap.
+  const startsAtZero = source[0] === 0 && source[1] === 0 && source[2] === 0 && source[3] === 0;
+  const offsets = startsAtZero ? reader.place(source, bytes) : reader.copy(source, bytes);
   const values = new Int32Array(reader.arena.buffer, offsets, length + 1);
   const from = values[0] as number;
   let before = from;

@@ -7,6 +7,7 @@ import { ArrowError } from "./error.ts";
 import { FlatBuilder, type FlatRef } from "./flatbuffer.ts";
 import type { IpcCodec } from "./ipc_body.ts";
 import { BODY_ALIGN_BYTES, BodyEncoder, checkIndexType, type DictionaryType } from "./ipc_encode.ts";
+import { type LentBody, lendBody } from "./ipc_lend.ts";
 import { FILE_MAGIC } from "./ipc_message.ts";
 import { encodeSchema } from "./ipc_schema.ts";
 import { columnReader } from "./reader.ts";
@@ -21,7 +22,6 @@ export interface IpcWriteOptions {
 const VERSION_5 = 4;
 const HEADER = { schema: 1, dictionaryBatch: 2, recordBatch: 3 } as const;
 const OWNER = 0;
-const PADDING = new Uint8Array(BODY_ALIGN_BYTES);
 
 /** A dictionary as the reader of what we write has it by now. */
 interface Written {
@@ -45,6 +45,19 @@ function keyOfCell(cell: Cell): unknown {
 
 function align(bytes: number): number {
   return (bytes + BODY_ALIGN_BYTES - 1) & -BODY_ALIGN_BYTES;
+}
+
+function copyBody(buffers: readonly Uint8Array[]): LentBody {
+  const regions: number[] = [];
+  let bytes = 0;
+  for (const { length } of buffers) {
+    regions.push(bytes, length);
+    bytes += align(length);
+  }
+  if (bytes === 0) return { regions, chunks: [], bytes };
+  const body = new Uint8Array(bytes);
+  buffers.forEach((buffer, i) => body.set(buffer, regions[2 * i] as number));
+  return { regions, chunks: [body], bytes };
 }
 
 /**
@@ -220,14 +233,10 @@ export class IpcWriter {
   /** Writes a record batch, or a dictionary batch of it. */
   #message(encoder: BodyEncoder, rows: number, dictionary: { id: number; isDelta: boolean } | null): Block {
     const buffers = encoder.buffers.map((buffer) => this.#compressed(buffer));
-    const regions: number[] = [];
-    let bodyBytes = 0;
-    for (const { length } of buffers) {
-      regions.push(bodyBytes, length);
-      bodyBytes += align(length);
-    }
+    // What was made on the way is freed when this call ends: it cannot be lent.
+    const body = this.#lends && encoder.temporary.length === 0 ? lendBody(this.#arena, buffers) : copyBody(buffers);
     const flat = new FlatBuilder();
-    let header = this.#recordBatch(flat, encoder, rows, regions);
+    let header = this.#recordBatch(flat, encoder, rows, body.regions);
     if (dictionary !== null) {
       flat.startTable();
       flat.i64(0, dictionary.id);
@@ -237,23 +246,9 @@ export class IpcWriter {
     }
     const kind = dictionary === null ? HEADER.recordBatch : HEADER.dictionaryBatch;
     const offset = this.#position;
-    const metadataBytes = this.#envelope(flat, { kind, header, bodyBytes });
-    // What was made on the way is freed when this call ends: it cannot be lent.
-    if (this.#lends && encoder.temporary.length === 0) this.#pushViews(buffers);
-    else if (bodyBytes > 0) {
-      const body = new Uint8Array(bodyBytes);
-      buffers.forEach((buffer, i) => body.set(buffer, regions[2 * i] as number));
-      this.#push(body);
-    }
-    return { offset, metadataBytes, bodyBytes };
-  }
-
-  #pushViews(buffers: readonly Uint8Array[]): void {
-    for (const buffer of buffers) {
-      if (buffer.length > 0) this.#push(buffer);
-      const padding = align(buffer.length) - buffer.length;
-      if (padding > 0) this.#push(PADDING.subarray(0, padding));
-    }
+    const metadataBytes = this.#envelope(flat, { kind, header, bodyBytes: body.bytes });
+    for (const chunk of body.chunks) this.#push(chunk);
+    return { offset, metadataBytes, bodyBytes: body.bytes };
   }
 
   #compressed(buffer: Uint8Array): Uint8Array {

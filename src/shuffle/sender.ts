@@ -5,6 +5,9 @@ import type { OutgoingStream } from "./outgoing.ts";
 import { type Control, encodeControl, failOf } from "./wire/control.ts";
 import { sendMessage } from "./wire/message_frames.ts";
 
+/** Bytes given to the channel at once: it joins what is not long with what comes before and after. */
+const SEND_BYTES_MAX = 64 << 10;
+
 export class Sender {
   readonly #channel: Channel;
   readonly #stream: OutgoingStream;
@@ -80,7 +83,10 @@ export class Sender {
     const { sequence, epoch, payload } = message;
     this.#sentBytes += payload.bytes;
     sendMessage({ sequence, epoch, bytes: payload.bytes, crc32: payload.crc32 }, payload, (bytes) => {
-      if (!this.#channel.send(bytes)) this.#hasRoom = false;
+      for (let at = 0; at < bytes.length; at += SEND_BYTES_MAX) {
+        const isWhole = bytes.length <= SEND_BYTES_MAX;
+        if (!this.#channel.send(isWhole ? bytes : bytes.subarray(at, at + SEND_BYTES_MAX))) this.#hasRoom = false;
+      }
     });
     return true;
   }

@@ -47,6 +47,14 @@ export class Layout {
     });
     return block;
   }
+
+  /** Zeroes what lies between the buffers of a partition: they then go onto the wire as one piece. */
+  clearGaps(arena: Arena, partition: number): void {
+    for (const { addresses, bytes } of this.#buffers) {
+      const end = (addresses[partition] as number) + bytes(partition);
+      arena.u8.fill(0, end, Math.ceil((end + OVERRUN_BYTES) / ALIGN_BYTES) * ALIGN_BYTES);
+    }
+  }
 }
 
 /** What moving one column needs. */

@@ -26,6 +26,9 @@ export function scatter(schema: Schema, group: readonly RoutedBatch[], options: 
       if (count > 0) (blocks[p] as number[]).push(layout.place(arena, p, owner));
     });
     for (const mover of movers) mover.move();
+    counts.forEach((count, p) => {
+      if (count > 0) layout.clearGaps(arena, p);
+    });
     return blocks.map((own, p) => {
       const rowCount = counts[p] as number;
       if (rowCount === 0) return null;
