@@ -90,6 +90,7 @@ export const NODE: CommandSpec = {
     "Options on the command line win over SAGE_* variables (SAGE_DATA_DIR, SAGE_LISTEN, …), and these over --config.",
     "The first Ctrl-C or SIGTERM hands over and leaves in order, a second one ends at once.",
     "A node that starts again with its data directory is the same node: it needs no token.",
+    "Without --data-dir, a node that joins beside another one on this machine takes a directory of its own: …/node-2.",
   ],
   examples: [
     { line: "sage node", meaning: "a cluster of one; prints the line for the next node" },
@@ -174,7 +175,7 @@ const TOKEN: readonly CommandSpec[] = [
   },
   {
     name: "token list",
-    summary: "Show the tokens that can be used",
+    summary: "Show the tokens, their uses and when they end",
     positionals: [],
     options: [FORMAT, TO, TIMEOUT],
     notes: ["Shows ids, never the tokens themselves."],
@@ -183,9 +184,13 @@ const TOKEN: readonly CommandSpec[] = [
   {
     name: "token revoke",
     summary: "Make a token useless at once",
-    positionals: [{ name: "id", isRequired: true, description: "Id of the token, from sage token list" }],
+    positionals: [
+      { name: "id", isRequired: true, description: "Id of the token, from sage token list; or of a client" },
+    ],
     options: [TEXT, TO, TIMEOUT],
-    notes: ["Who has used it already stays in; see sage cluster leave."],
+    notes: [
+      "Who has used it already stays in: nodes leave by sage cluster leave, clients by their own id (12D3…), from sage audit.",
+    ],
     examples: [{ line: "sage token revoke 3f9a0c1d2e4b5a69", meaning: "" }],
   },
 ];

@@ -51,7 +51,7 @@ export {
   type MemberStatus,
 } from "./methods/cluster.ts";
 export { jobGet, jobList } from "./methods/job.ts";
-export { certificateRenew, GRANT_BYTES_MAX, GUEST_FRAME_BYTES_MAX, join } from "./methods/join.ts";
+export { certificateRenew, certificateRevoke, GRANT_BYTES_MAX, GUEST_FRAME_BYTES_MAX, join } from "./methods/join.ts";
 export { logPropose } from "./methods/log.ts";
 export { nodeDigest, nodeStatus } from "./methods/node.ts";
 export { settingGet, settingList, settingSet } from "./methods/setting.ts";

@@ -5,7 +5,7 @@
 import type { PeerId } from "../kernel/mod.ts";
 import type { Core } from "./core.ts";
 import { SNAPSHOT_BYTES_MAX } from "./limits.ts";
-import type { AppendRequest, Message, SnapshotChunk } from "./messages.ts";
+import type { AppendRequest, Heartbeat, Message, SnapshotChunk } from "./messages.ts";
 
 /** Terms that a member may be ahead: more elections than a cluster holds in its life. */
 const TERM_JUMP_MAX = 2 ** 32;
@@ -18,8 +18,7 @@ export function objection(core: Core, from: PeerId, message: Message): string | 
     case "append":
       return secondLeader(core, from, isCurrent) ?? badEntries(core, message);
     case "heartbeat":
-      if (message.term >= core.term && message.commit > core.log.lastIndex) return "it commits what is not in the log";
-      return secondLeader(core, from, isCurrent);
+      return secondLeader(core, from, isCurrent) ?? badCommit(core, from, message);
     case "snapshotChunk":
       return secondLeader(core, from, isCurrent) ?? badSnapshot(message);
     case "timeoutNow":
@@ -38,6 +37,12 @@ export function objection(core: Core, from: PeerId, message: Message): string | 
 function secondLeader(core: Core, from: PeerId, isCurrent: boolean): string | null {
   const isOther = core.role === "leader" || (core.leader !== null && core.leader !== from);
   return isCurrent && isOther ? "another leader speaks in one term" : null;
+}
+
+/** From the leader that this node follows it says that this node has lost entries: then it has to stop, and does. */
+function badCommit(core: Core, from: PeerId, { term, commit }: Heartbeat): string | null {
+  if (term < core.term || (term === core.term && core.leader === from)) return null;
+  return commit > core.log.lastIndex ? "it commits what is not in the log" : null;
 }
 
 function badEntries({ log }: Core, { term, prevIndex, prevTerm, entries }: AppendRequest): string | null {

@@ -69,6 +69,7 @@ export interface RawChannel {
   readonly received: () => Uint8Array;
   readonly closed: Promise<Error | null>;
   readonly isClosed: () => boolean;
+  readonly end: () => void;
 }
 
 /** A channel of `protocol` on which any bytes can be sent. */
@@ -92,5 +93,6 @@ export async function openChannel(connection: Connection, protocol: string): Pro
     received: () => Uint8Array.from(Buffer.concat(parts)),
     closed,
     isClosed: () => isClosed,
+    end: () => pipe.end(),
   };
 }

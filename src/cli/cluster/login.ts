@@ -10,9 +10,11 @@ export async function loginCommand(on: Terminal, parsed: ParsedCommand): Promise
   const { values, lists } = parsed;
   const print = printer(on, parsed);
   const addresses = (lists.get("to") ?? []).map((text) => parseNodeAddress(text, { option: "to", command: "login" }));
-  const token = values.get("token");
-  if (addresses.length === 0 || token === undefined) {
-    throw new UsageError("sage login needs --to ADDRESS and --token TOKEN.", { command: "login" });
+  const token = values.get("token") || on.environment("SAGE_TOKEN");
+  if (addresses.length === 0 || !token) {
+    throw new UsageError("sage login needs --to ADDRESS, and --token TOKEN or the variable SAGE_TOKEN.", {
+      command: "login",
+    });
   }
   const name = values.get("name") ?? on.environment("USER") ?? on.environment("LOGNAME") ?? "user";
   const credentials = await login({ addresses, token }, { name, software: SOFTWARE });

@@ -1,5 +1,6 @@
+import type { PeerId } from "../../kernel/mod.ts";
 import type { Terminal } from "../../platform/mod.ts";
-import { tokenCreate, tokenList, tokenRevoke } from "../../protocol/mod.ts";
+import { certificateRevoke, tokenCreate, tokenList, tokenRevoke } from "../../protocol/mod.ts";
 import { EXIT, UsageError } from "../error.ts";
 import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";
@@ -72,17 +73,25 @@ function endOf({ used, usesMax, expiresAtMs, isRevoked }: TokenEnd, nowMs: numbe
   return used >= usesMax ? "used up" : `in ${ageText(expiresAtMs - nowMs)}`;
 }
 
+/** By the id of a token, or by that of a client whom one let in. */
 export function revokeToken(on: Terminal, parsed: ParsedCommand): Promise<number> {
-  const tokenId = parsed.positionals[0] ?? "";
+  const id = parsed.positionals[0] ?? "";
   const print = printer(on, parsed);
-  if (!/^[0-9a-f]{16}$/.test(tokenId)) {
-    throw new UsageError(`${tokenId} is not the id of a token: 16 hexadecimal digits, from sage token list.`, {
-      command: parsed.command.name,
-    });
+  const isClient = /^12D3[A-Za-z0-9]{40,60}$/.test(id);
+  if (!isClient && !/^[0-9a-f]{16}$/.test(id)) {
+    throw new UsageError(
+      `${id} is not the id of a token: 16 hexadecimal digits, from sage token list; nor of a client: 12D3…, from sage audit.`,
+      { command: parsed.command.name },
+    );
   }
   return withClient(on, parsed, async ({ client, timeoutMs }) => {
-    await client.call(tokenRevoke, { tokenId }, { timeoutMs });
-    await print(`token ${tokenId} is revoked`, { tokenId });
+    if (isClient) {
+      await client.call(certificateRevoke, { peer: id as PeerId }, { timeoutMs });
+      await print(`client ${id} may not come in any more`, { peer: id });
+    } else {
+      await client.call(tokenRevoke, { tokenId: id }, { timeoutMs });
+      await print(`token ${id} is revoked`, { tokenId: id });
+    }
     return EXIT.ok;
   });
 }

@@ -65,7 +65,8 @@ export function admitJoin(keys: Keys, state: ClusterState, request: JoinRequest 
     if (member !== null && member.peer !== peer) {
       throw new AdmissionError("stolen", `Cannot join cluster: ${peer} asks in the name of ${member.peer}.`);
     }
-    const isAgain = (member === null ? state.clients : state.members).get(peer)?.tokenId === tokenId;
+    const holder = (member === null ? state.clients : state.members).get(peer);
+    const isAgain = holder?.tokenId === tokenId && !state.isRevoked(holder.certificate);
     const known = state.tokens.get(tokenId);
     if (known !== undefined && known.role !== role) {
       throw new AdmissionError(

@@ -79,7 +79,9 @@ export function joinMember(data: StateData, command: CommandOf<"member.admit">, 
   if (!data.members.has(member.peer) && data.members.size >= MEMBERS_MAX) {
     return refuse("limit", `Cannot join: the cluster has ${MEMBERS_MAX} members, the most there can be.`);
   }
-  const isAgain = tokenId !== null && data.members.get(member.peer)?.tokenId === tokenId;
+  const known = data.members.get(member.peer);
+  // A revoked certificate is not had again by showing its token again.
+  const isAgain = tokenId !== null && known?.tokenId === tokenId && !isRevoked(data, known.certificate);
   const refusal = tokenId === null ? null : takeUse(data, { tokenId, isNode: true, isAgain }, context);
   return refusal ?? admitMember(data, { info: member, tokenId }, context);
 }

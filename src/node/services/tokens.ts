@@ -1,5 +1,13 @@
 import { certificateOf, createToken, createTokenId } from "../../cluster/mod.ts";
-import { certificateRenew, on, type Served, tokenCreate, tokenList, tokenRevoke } from "../../protocol/mod.ts";
+import {
+  certificateRenew,
+  certificateRevoke,
+  on,
+  type Served,
+  tokenCreate,
+  tokenList,
+  tokenRevoke,
+} from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { command, freshen, type ServiceContext } from "./context.ts";
 
@@ -24,6 +32,13 @@ export function tokenServices(context: ServiceContext): Served[] {
     }),
     on(tokenRevoke, async ({ tokenId, request }, call) => {
       await command(context, call, { kind: "token.revoke", tokenId }, request);
+      return { index: replica.state.appliedIndex };
+    }),
+    on(certificateRevoke, async ({ peer }, call) => {
+      if (replica.state.members.has(peer)) {
+        throw new NodeError("not-possible", `${peer} is a node. Take it out with: sage cluster leave ${peer}`);
+      }
+      await command(context, call, { kind: "certificate.revoke", peer, serial: null, reason: "no longer wanted" });
       return { index: replica.state.appliedIndex };
     }),
     on(certificateRenew, async (_, call) => {

@@ -2,8 +2,8 @@
 import * as v from "valibot";
 import { ADDRESSES_PER_MEMBER_MAX } from "../gossip.ts";
 import { defineMethod } from "../rpc/method.ts";
-import { address, bytes, integer, list, name, text, version } from "../schema.ts";
-import { TOKEN_LENGTH_MAX } from "./common.ts";
+import { address, bytes, integer, list, name, peerId, text, version } from "../schema.ts";
+import { committed, requestId, TOKEN_LENGTH_MAX } from "./common.ts";
 
 /** For the `frameBytesMax` of a session with a guest. */
 export const GUEST_FRAME_BYTES_MAX = 1 << 15;
@@ -37,4 +37,12 @@ export const certificateRenew = defineMethod({
   request: v.object({}),
   reply: v.object({ certificate: bytes(1_024) }),
   minRole: "read",
+});
+
+/** A client's certificate ends, and whoever shows it is sent away. Nodes are taken out by `cluster.leave` instead. */
+export const certificateRevoke = defineMethod({
+  name: "certificate.revoke",
+  request: v.object({ peer: peerId, request: v.optional(requestId) }),
+  reply: committed,
+  minRole: "admin",
 });
