@@ -199,9 +199,11 @@ export class ClusterClient {
       failures = [];
       for (const node of this.#nodes) {
         try {
-          const session = await this.#session(node.peer, Math.min(endMs, clock.nowMs() + connectMs(round)));
+          const session =
+            this.#peers.opened(node.peer) ??
+            (await this.#session(node.peer, Math.min(endMs, clock.nowMs() + connectMs(round))));
           const answer = await ask(session);
-          this.#nodes = [node, ...this.#nodes.filter((other) => other !== node)];
+          if (this.#nodes[0] !== node) this.#nodes = [node, ...this.#nodes.filter((other) => other !== node)];
           return answer;
         } catch (error) {
           if (!mayTryElsewhere(error)) throw refusal(error);

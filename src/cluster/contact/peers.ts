@@ -17,9 +17,15 @@ export interface PeersOptions {
 export class Peers {
   readonly #options: PeersOptions;
   readonly #sessions = new Map<PeerId, Promise<RpcSession>>();
+  readonly #opened = new Map<PeerId, RpcSession>();
 
   constructor(options: PeersOptions) {
     this.#options = options;
+  }
+
+  /** The session that is open now, for callers that would only have to wait for it; null: there is none. */
+  opened(peer: PeerId): RpcSession | null {
+    return this.#opened.get(peer) ?? null;
   }
 
   /** @throws {TransportError} not reachable, refused */
@@ -40,6 +46,7 @@ export class Peers {
       );
     }
     this.#sessions.clear();
+    this.#opened.clear();
   }
 
   async #open(peer: PeerId): Promise<RpcSession> {
@@ -50,9 +57,13 @@ export class Peers {
       versions,
       log,
       role: () => roleOf(peer),
-      closed: () => this.#sessions.delete(peer),
+      closed: () => {
+        this.#sessions.delete(peer);
+        this.#opened.delete(peer);
+      },
     });
     session.serve(table);
+    this.#opened.set(peer, session);
     return session;
   }
 }
