@@ -96,6 +96,12 @@ export class NodeProcess {
     this.#env = env;
   }
 
+  /** Where it was told to listen. */
+  get listen(): { readonly host: string; readonly port: number } {
+    const [host = "", port = ""] = (this.#settings.listen ?? "").split(":");
+    return { host, port: Number(port) };
+  }
+
   get isRunning(): boolean {
     return this.#child !== null;
   }

@@ -27,7 +27,7 @@ test("nodes are restarted one after the other, and no request fails", async () =
   const cluster = newCluster();
   await cluster.found(3);
   const pulse = new Pulse(await cluster.client());
-  for (const node of [...cluster.nodes]) {
+  for (const node of cluster.nodes) {
     expect(await node.stop()).toMatchObject({ code: 0 });
     await node.start().ready();
     await cluster.voters(3);

@@ -9,6 +9,7 @@ import { Seeded } from "../../src/sim/world/seeded.ts";
 import { pause } from "./harness.ts";
 
 export interface WorkloadOptions {
+  /** Also part of the settings' names: a cluster is given each but once. */
   readonly seed: number;
   readonly clients: readonly ClusterClient[];
   /** Settings that the clients share at a time. */
@@ -79,7 +80,7 @@ export class Workload {
   async #run(client: ClusterClient, name: string, random: Seeded): Promise<void> {
     for (let count = 0; !this.#isStopped; count++) {
       const generation = Math.floor(this.#started++ / (this.#options.keys * OPERATIONS_PER_KEY));
-      const key = `g${generation}.k${random.below(this.#options.keys)}`;
+      const key = `s${this.#options.seed}.g${generation}.k${random.below(this.#options.keys)}`;
       this.stats.asked++;
       const isAnswered = await this.#ask({ client, name, random }, key, `${name}.${count}`);
       if (isAnswered) this.#answered();
@@ -140,7 +141,7 @@ export class Workload {
 
   /** A setting of its own: what is acknowledged must be there for ever, as it was set. */
   async #keep({ client }: Asker, value: string): Promise<boolean> {
-    const key = `kept.${value}`;
+    const key = `s${this.#options.seed}.kept.${value}`;
     try {
       const reply = await client.call(settingSet, { key, value, expectedVersion: 0 }, { timeoutMs: TIMEOUT_MS });
       if (reply.result === "set") this.#kept.set(key, value);
