@@ -77,7 +77,7 @@ export const NODE: CommandSpec = {
       isList: true,
       description: "Address at which others reach this node, where it differs",
     },
-    { name: "name", value: "NAME", description: "Name in tables and logs (default: the host's name)" },
+    { name: "name", value: "NAME", description: "Name in tables and logs (default: the one it had, or the host's)" },
     { name: "slots", value: "N", description: "Tasks that run at the same time (default: one per two cores)" },
     { name: "memory", value: "SIZE", description: "Memory for jobs (default: 60 % of RAM)" },
     { name: "voter", value: "auto|yes|no", description: "Whether it may vote in elections (default: auto)" },

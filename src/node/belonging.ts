@@ -1,6 +1,6 @@
 /** What a node must know of its cluster before it has any of the replicated state: which one, and whom to trust. */
 import * as v from "valibot";
-import type { PublicClusterKey } from "../cluster/mod.ts";
+import { decodeCertificate, type PublicClusterKey } from "../cluster/mod.ts";
 import type { Address, ClusterId, PeerId } from "../kernel/mod.ts";
 import { address, bytes, clusterId, decodeValue, encodeValue, list, parse, peerId, text } from "../protocol/mod.ts";
 import type { Keepsake } from "./ports.ts";
@@ -31,6 +31,12 @@ const SHAPE = v.object({
 export function loadBelonging(keepsake: Keepsake): Belonging | null {
   const saved = keepsake.load();
   return saved === null ? null : parse(SHAPE, decodeValue(saved), "what the node noted of its cluster");
+}
+
+/** What the node was called when it was last given a certificate; null for one that belongs nowhere. Errors as of `loadBelonging`. */
+export function keptName(keepsake: Keepsake): string | null {
+  const belonging = loadBelonging(keepsake);
+  return belonging === null ? null : (decodeCertificate(belonging.certificate)?.name ?? null);
 }
 
 export function saveBelonging(keepsake: Keepsake, { cluster, certificate, keys, members }: Belonging): void {

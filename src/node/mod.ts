@@ -1,5 +1,5 @@
 export { createAdmin, reachable } from "./admin.ts";
-export type { Belonging } from "./belonging.ts";
+export { type Belonging, keptName } from "./belonging.ts";
 export { NodeError, type NodeErrorCode } from "./error.ts";
 export { ClusterNode, type NodeEnd, type NodeHooks, type NodePhase } from "./node.ts";
 export {

@@ -1,6 +1,6 @@
 import packageData from "../../../package.json" with { type: "json" };
 import { parseToken } from "../../cluster/mod.ts";
-import { ClusterNode, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
+import { ClusterNode, keptName, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
 import { machineDefaults, openNodeHost, type Terminal } from "../../platform/mod.ts";
 import { EXIT } from "../error.ts";
 import type { ParsedCommand } from "../parse.ts";
@@ -27,7 +27,7 @@ export async function runNode(on: Terminal, parsed: ParsedCommand): Promise<numb
     openNodeHost({ dataDir, listen, announce, logFormat, logLevel, mdns: hasMdns, ...cluster }),
   );
   const { host } = opened;
-  const name = options.name ?? (await defaultName(opened.number));
+  const name = options.name ?? keptName(host.ports.keepsake) ?? (await defaultName(opened.number));
   const uncaught = Promise.withResolvers<never>();
   uncaught.promise.catch(() => undefined); // while nobody waits for it yet
   const release = on.onUncaught((error) => {

@@ -68,7 +68,7 @@ export function readNodeOptions(sources: NodeOptionSources): NodeCommandOptions 
 function collect({ parsed, environment, readText, parseToml }: NodeOptionSources): Map<string, readonly string[]> {
   const configPath = parsed.values.get("config") ?? environment("SAGE_CONFIG");
   const texts: Map<string, readonly string[]> =
-    configPath === undefined ? new Map() : readConfig(configPath, readText, parseToml);
+    configPath === undefined ? new Map<string, readonly string[]>() : readConfig(configPath, readText, parseToml);
   for (const option of NODE.options) {
     const fromEnvironment = environment(`SAGE_${option.name.toUpperCase().replaceAll("-", "_")}`);
     if (fromEnvironment) texts.set(option.name, option.isList ? fromEnvironment.split(",") : [fromEnvironment]);

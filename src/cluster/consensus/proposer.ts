@@ -161,6 +161,6 @@ function full(): ConsensusError {
 function timeout(kind: string, timeoutMs: number): ConsensusError {
   return new ConsensusError(
     "timeout",
-    `${kind} got no answer within ${timeoutMs} ms: a majority of the voters may be out of reach. See: sage cluster status`,
+    `${kind} got no answer within ${Math.round(timeoutMs)} ms: a majority of the voters may be out of reach. See: sage cluster status`,
   );
 }

@@ -33,7 +33,9 @@ export class Reads {
     return new Promise((resolve, reject) => {
       const deadline = this.#options.timers.after(timeoutMs, () => {
         this.#waiting.delete(id);
-        reject(new ConsensusError("timeout", `Cannot read: no leader confirmed it within ${timeoutMs} ms.`));
+        reject(
+          new ConsensusError("timeout", `Cannot read: no leader confirmed it within ${Math.round(timeoutMs)} ms.`),
+        );
       });
       this.#waiting.set(id, { deadline, resolve, reject });
       this.#options.ask(id);

@@ -138,7 +138,7 @@ export function cancelled(method: string, signal: AbortSignal): ProtocolError {
 }
 
 export function pastDeadline(method: string, deadlineMs: number): ProtocolError {
-  return new ProtocolError("deadline", `${method} took longer than its deadline of ${deadlineMs} ms.`);
+  return new ProtocolError("deadline", `${method} took longer than its deadline of ${Math.round(deadlineMs)} ms.`);
 }
 
 function notExpected(method: string, what: string): ProtocolError {

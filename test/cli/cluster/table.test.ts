@@ -86,7 +86,8 @@ test("a frame is drawn over the one before, and cut to the lines of the terminal
   const text = ["1", "2", "3", "4", "5"].join("\n");
   const lines = (rowCount: number) =>
     frameText(text, { rows: rowCount, isFirst: false })
-      .replaceAll(/\u001b\[[A-Z]/g, "")
+      .split(/\p{Cc}\[[A-Z]/u)
+      .join("")
       .trimEnd()
       .split("\n");
   expect(lines(6)).toEqual(["1", "2", "3", "4", "5"]);
