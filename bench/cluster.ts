@@ -1,11 +1,15 @@
 /**
- * `npm run bench:cluster [-- --only startup,idle,join,failover,proposals,stream,detection] [--kills 50] [--seconds 10]`:
- * what the cluster has to reach (docs/benchmarks.md), measured on real processes of `dist/sage`, which must be built.
+ * `npm run bench:cluster [-- --only startup,idle,join,failover,proposals,stream,detection,simulator] [--kills 50] [--seconds 10]`:
+ * what the cluster has to reach (docs/benchmarks.md), measured on real processes of `dist/sage`, which is built where it is missing.
  */
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Figure } from "./cluster_figure.ts";
 import { failover, idle, join, startup } from "./cluster_life.ts";
+import { EXECUTABLE } from "./cluster_processes.ts";
 import { proposals } from "./cluster_proposals.ts";
+import { detection, simulator, stream } from "./cluster_world.ts";
 
 const { values } = parseArgs({
   options: {
@@ -21,8 +25,13 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   join,
   failover: () => failover(Number(values.kills)),
   proposals: () => proposals(Number(values.seconds)),
+  stream,
+  detection,
+  simulator,
 };
 
+/** Builds the executable where there is none. */
+if (!existsSync(EXECUTABLE)) execFileSync("npm", ["run", "build"], { stdio: "inherit" });
 const wanted = values.only === "" ? Object.keys(PARTS) : values.only.split(",");
 const figures: Figure[] = [];
 for (const name of wanted) {

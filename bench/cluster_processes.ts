@@ -1,6 +1,6 @@
 /** Real nodes for the cluster's figures: the executable, each with a directory of its own, and clients of them. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,10 +31,6 @@ export class Processes {
   readonly #directory = mkdtempSync(join(tmpdir(), "sage-cluster-bench-"));
   readonly #children = new Set<ChildProcess>();
   readonly #clients = new Set<ClusterClient>();
-
-  constructor() {
-    if (!existsSync(EXECUTABLE)) throw new Error("There is no dist/sage: npm run build");
-  }
 
   /** Starts a node, or starts it again under the same name. */
   async start(name: string, join_: readonly string[] = []): Promise<NodeProcess> {
