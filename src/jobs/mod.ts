@@ -1,5 +1,7 @@
 export { JobsError, type JobsErrorCode } from "./error.ts";
+export * from "./machine/mod.ts";
 export * from "./physical/mod.ts";
+export * from "./placement/mod.ts";
 export {
   canMove,
   isEnded,

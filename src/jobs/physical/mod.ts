@@ -2,4 +2,5 @@ export { explainPhysical } from "./explain.ts";
 export * from "./model.ts";
 export type { PhysicalOptions, SourceFacts } from "./options.ts";
 export { planPhysical } from "./planner.ts";
+export { slotsAtOnce, type TaskGraph, taskGraph } from "./regions.ts";
 export { boundRows, splitsOfTask, taskPlan } from "./task_plan.ts";

@@ -1,0 +1,361 @@
+/**
+ * What the JobManager does about one job: facts in, actions out, nothing else. A state of the job changes only when the
+ * log says so ("moved"); until then nothing is decided. A new JobManager starts from the log's last move and from what
+ * agents tell of their tasks.
+ */
+import { invariant, unreachable } from "../../kernel/mod.ts";
+import type { PhysicalPlan } from "../physical/mod.ts";
+import { type AgentFacts, placeTasks, type TaskNeeds } from "../placement/mod.ts";
+import { canMove, isEnded, type JobState } from "../states.ts";
+import {
+  type Action,
+  type Fact,
+  MACHINE_DEFAULTS,
+  type MachineSettings,
+  type TaskReport,
+  type UserVerb,
+} from "./facts.ts";
+import { type TaskRecord, Tasks } from "./tasks.ts";
+
+/** Attempts of tasks count up from here in each term, so that a new JobManager's are higher. */
+const ATTEMPTS_A_TERM = 2 ** 20;
+
+/** Reasons that mean something to a later JobManager as well. */
+const STOP_ASKED = "stop was asked for";
+const CANCEL_ASKED = "cancel was asked for";
+const RESTART_ASKED = "restart was asked for";
+const CONTINUE_ASKED = "continue was asked for";
+/** Begins the reason of a failure that would come again. */
+const FINAL = "final: ";
+
+export interface MachineOptions {
+  readonly jobId: string;
+  /** Raft term of this JobManager. */
+  readonly term: number;
+  /** The job's last move in the log. */
+  readonly at: { readonly state: JobState; readonly attempt: number; readonly reason: string };
+  readonly settings?: Partial<MachineSettings>;
+}
+
+/** States in which the tasks must be known. */
+const NEEDS_PLAN: ReadonlySet<JobState> = new Set(["scheduling", "running", "finishing", "failing", "cancelling"]);
+
+export class JobMachine {
+  readonly #jobId: string;
+  readonly #settings: MachineSettings;
+  #at: MachineOptions["at"];
+  #moving: JobState | null = null;
+  #nextAttempt: number;
+  #plan: PhysicalPlan | null = null;
+  #planProblem: string | null = null;
+  #hasAskedToCompile = false;
+  #tasks: Tasks | null = null;
+  #agents: readonly AgentFacts[] = [];
+  #wish: UserVerb | null = null;
+  #isAdopting: boolean;
+  #isInventoryDone = false;
+  /** What agents told before the plan was there. */
+  readonly #early: TaskReport[] = [];
+  #restartDueMs = 0;
+  readonly #committing = new Set<string>();
+  #isReleased = false;
+
+  constructor(options: MachineOptions) {
+    this.#jobId = options.jobId;
+    this.#settings = { ...MACHINE_DEFAULTS, ...options.settings };
+    this.#at = options.at;
+    this.#nextAttempt = options.term * ATTEMPTS_A_TERM + 1;
+    this.#isAdopting = NEEDS_PLAN.has(options.at.state);
+    this.#isReleased = isEnded(options.at.state);
+  }
+
+  get state(): JobState {
+    return this.#at.state;
+  }
+
+  get attempt(): number {
+    return this.#at.attempt;
+  }
+
+  /** What `show` prints: each task with its place, attempt, failures and their reasons. */
+  get tasks(): readonly Readonly<TaskRecord>[] {
+    return this.#tasks?.records ?? [];
+  }
+
+  step(fact: Fact, nowMs: number): Action[] {
+    return [...this.#take(fact, nowMs), ...this.#decide(nowMs)];
+  }
+
+  /** When a "tick" would change something; null when only other facts can. */
+  nextDueMs(nowMs: number): number | null {
+    const dues: number[] = this.#at.state === "restarting" ? [this.#restartDueMs] : [];
+    for (const record of this.#tasks?.records ?? []) {
+      const dueMs = this.#tasks?.dueMs(record) ?? null;
+      if (dueMs !== null) dues.push(dueMs);
+      if (record.status === "waiting" && record.notBeforeMs > nowMs) dues.push(record.notBeforeMs);
+    }
+    return dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
+  }
+
+  #take(fact: Fact, nowMs: number): Action[] {
+    switch (fact.kind) {
+      case "moved":
+        return this.#moved(fact, nowMs);
+      case "planned":
+        return this.#planned(fact.plan, nowMs);
+      case "planFailed":
+        this.#planProblem = fact.reason;
+        this.#isAdopting = false;
+        return [];
+      case "agents":
+        this.#agents = fact.agents;
+        return [];
+      case "task":
+        return this.#report(fact, nowMs);
+      case "outputLost":
+        return this.#tasks?.loseOutput(fact, nowMs) ?? [];
+      case "agentLost":
+        this.#agents = this.#agents.filter(({ peer }) => peer !== fact.peer);
+        return this.#tasks?.lose({ ...fact, upToAttempt: Number.MAX_SAFE_INTEGER }, nowMs) ?? [];
+      case "executorLost":
+        return this.#tasks?.lose(fact, nowMs) ?? [];
+      case "verb":
+        return this.#verb(fact.verb);
+      case "inventoryDone":
+        return this.#settle(nowMs);
+      case "tick":
+        return this.#tasks?.overdue(nowMs) ?? [];
+      default:
+        return unreachable(fact);
+    }
+  }
+
+  #moved({ state, attempt, reason }: MachineOptions["at"], nowMs: number): Action[] {
+    this.#at = { state, attempt, reason };
+    this.#moving = null;
+    this.#committing.clear();
+    if (!isEnded(state)) this.#isReleased = false;
+    if (state !== "restarting") return [];
+    const { backoffMs, backoffMsMax } = this.#settings;
+    const isAsked = reason === RESTART_ASKED || reason === CONTINUE_ASKED;
+    this.#restartDueMs = isAsked ? nowMs : nowMs + Math.min(backoffMsMax, backoffMs * 2 ** (attempt - 2));
+    this.#tasks = this.#plan === null ? null : new Tasks(this.#plan, this.#settings);
+    this.#planProblem = null;
+    this.#hasAskedToCompile = this.#plan !== null;
+    return [{ kind: "release", upToAttempt: attempt - 1 }];
+  }
+
+  #planned(plan: PhysicalPlan, nowMs: number): Action[] {
+    if (this.#plan !== null) return [];
+    this.#plan = plan;
+    this.#tasks = new Tasks(plan, this.#settings);
+    const adopted = this.#early.splice(0).flatMap((report) => this.#report(report, nowMs));
+    return this.#isInventoryDone ? [...adopted, ...this.#settle(nowMs)] : adopted;
+  }
+
+  #report(report: TaskReport, nowMs: number): Action[] {
+    if (report.jobAttempt !== this.#at.attempt) {
+      const { task, attempt, peer } = report;
+      const isThere = report.status === "running" || report.status === "finished";
+      return isThere && report.jobAttempt < this.#at.attempt ? [{ kind: "cancelTask", task, attempt, peer }] : [];
+    }
+    if (this.#tasks === null) {
+      if (this.#isAdopting) this.#early.push(report);
+      return [];
+    }
+    return this.#isAdopting ? this.#tasks.adopt(report, nowMs) : this.#tasks.report(report, nowMs);
+  }
+
+  #settle(nowMs: number): Action[] {
+    this.#isInventoryDone = true;
+    if (!this.#isAdopting || this.#tasks === null) return [];
+    this.#isAdopting = false;
+    return this.#tasks.settle(nowMs);
+  }
+
+  #verb(verb: UserVerb): Action[] {
+    const { state } = this.#at;
+    const refuse = (reason: string): Action[] => [{ kind: "refuse", verb, reason }];
+    switch (verb) {
+      case "continue":
+        if (state !== "stopped") return refuse(`the job is ${state}; only a stopped job can be continued`);
+        break;
+      case "restart":
+        if (["failing", "cancelling", "finishing", "restarting"].includes(state)) return refuse(`the job is ${state}`);
+        break;
+      case "stop":
+      case "cancel":
+        if (isEnded(state)) return refuse(`the job has ended: it is ${state}`);
+        if (state === "finishing" || state === "cancelling") return refuse(`the job is ${state} already`);
+        break;
+      default:
+        return unreachable(verb);
+    }
+    this.#wish = verb;
+    return [];
+  }
+
+  #decide(nowMs: number): Action[] {
+    if (this.#moving !== null) return [];
+    const wished = this.#decideWish();
+    if (wished !== null) return wished;
+    const { state } = this.#at;
+    if (NEEDS_PLAN.has(state) && this.#plan === null && this.#planProblem === null) return this.#compile();
+    if (this.#isAdopting) return [];
+    switch (state) {
+      case "submitted":
+        return this.#move("compiling", "");
+      case "compiling":
+        if (this.#planProblem !== null) return this.#move("failing", FINAL + this.#planProblem);
+        return this.#plan === null ? this.#compile() : this.#move("scheduling", "");
+      case "scheduling":
+      case "running":
+        return this.#decideWork(nowMs);
+      case "finishing":
+        return this.#decideFinishing(nowMs);
+      case "failing":
+        return this.#decideFailing(nowMs);
+      case "restarting":
+        return nowMs < this.#restartDueMs ? [] : this.#move("scheduling", "");
+      case "cancelling": {
+        const ending = this.#endAll(nowMs);
+        if (ending !== null) return ending;
+        return this.#move(this.#at.reason === STOP_ASKED ? "stopped" : "cancelled", this.#at.reason);
+      }
+      case "finished":
+      case "failed":
+      case "cancelled":
+      case "stopped":
+        return this.#release();
+      default:
+        return unreachable(state);
+    }
+  }
+
+  /** What the user wants goes before what else would happen; dropped where it has become impossible. */
+  #decideWish(): Action[] | null {
+    const wish = this.#wish;
+    if (wish === null) return null;
+    this.#wish = null;
+    const { state } = this.#at;
+    const [to, reason] = {
+      stop: ["cancelling", STOP_ASKED] as const,
+      cancel: ["cancelling", CANCEL_ASKED] as const,
+      restart: [isEnded(state) ? "restarting" : "failing", RESTART_ASKED] as const,
+      continue: ["restarting", CONTINUE_ASKED] as const,
+    }[wish];
+    if (canMove(state, to)) return this.#move(to, reason);
+    return [{ kind: "refuse", verb: wish, reason: `the job is ${state} by now` }];
+  }
+
+  #decideWork(nowMs: number): Action[] {
+    const tasks = this.#tasks;
+    if (tasks === null) return this.#planProblem === null ? [] : this.#move("failing", FINAL + this.#planProblem);
+    const { fatal } = tasks;
+    if (fatal !== null) return this.#move("failing", fatal.isFinal ? FINAL + fatal.reason : fatal.reason);
+    const deployed = this.#schedule(tasks, nowMs);
+    if (this.#at.state === "scheduling") {
+      const hasBegun = tasks.records.some(({ status }) => status !== "waiting" && status !== "deployed");
+      return hasBegun || tasks.rootNumbers.length === 0 ? [...deployed, ...this.#move("running", "")] : deployed;
+    }
+    return this.#areRootsMade(tasks) ? [...deployed, ...this.#move("finishing", "")] : deployed;
+  }
+
+  #areRootsMade(tasks: Tasks): boolean {
+    return tasks.rootNumbers.every((number) => {
+      const { status } = tasks.at(number);
+      return status === "finished" || status === "committed";
+    });
+  }
+
+  #schedule(tasks: Tasks, nowMs: number): Action[] {
+    const actions: Action[] = [];
+    for (const region of tasks.runnable(nowMs)) {
+      const needs = region.map((number): TaskNeeds => {
+        const inputBytes = tasks.inputBytesOf(number);
+        const near = [...inputBytes].sort((a, b) => b[1] - a[1]).map(([peer]) => peer);
+        return { task: tasks.at(number).task, memoryBytes: this.#settings.taskMemoryBytes, inputBytes, near };
+      });
+      const { strategy } = this.#settings;
+      const { placed, waiting } = placeTasks(needs, this.#freeAgents(tasks), { strategy, seed: this.#jobId });
+      if (waiting.length > 0) continue;
+      actions.push(...tasks.beforeDeploy(region, nowMs));
+      for (const { task, peer, slot } of placed) {
+        tasks.deploy(tasks.graph.numberOf(task), { attempt: this.#nextAttempt++, peer, slot }, nowMs);
+      }
+      for (const number of region) actions.push(this.#deployAction(tasks, number));
+    }
+    return actions;
+  }
+
+  #deployAction(tasks: Tasks, number: number): Action {
+    const { task, attempt, peer, slot } = tasks.at(number);
+    invariant(peer !== null, "a deployed task has a place");
+    return { kind: "deploy", jobAttempt: this.#at.attempt, task, attempt, peer, slot, inputs: tasks.inputsOf(number) };
+  }
+
+  /** Agents with the slots that the job's own tasks are not in. */
+  #freeAgents(tasks: Tasks): readonly AgentFacts[] {
+    const used = new Set(tasks.live.map(({ peer, slot }) => `${peer}/${slot}`));
+    return this.#agents.map((agent) => {
+      return { ...agent, freeSlots: agent.freeSlots.filter((slot) => !used.has(`${agent.peer}/${slot}`)) };
+    });
+  }
+
+  #decideFinishing(nowMs: number): Action[] {
+    const tasks = this.#tasks;
+    if (tasks === null) return this.#planProblem === null ? [] : this.#move("failing", FINAL + this.#planProblem);
+    if (!this.#areRootsMade(tasks))
+      return this.#move("failing", "what a sink had prepared was lost before it was committed");
+    const sinks = tasks.rootNumbers
+      .map((number) => tasks.at(number))
+      .filter((record) => {
+        return tasks.fragmentOf(record).output.kind === "sink";
+      });
+    const ending = tasks.live.flatMap((record) => tasks.cancel(record, nowMs));
+    const open = sinks.filter(({ status }) => status !== "committed");
+    if (open.length === 0 && tasks.live.length === 0) return this.#move("finished", "");
+    return [...ending, ...open.flatMap((record) => this.#commit(record))];
+  }
+
+  #commit({ task, attempt, peer }: TaskRecord): Action[] {
+    const key = `${task.fragment}.${task.index}@${attempt}`;
+    if (peer === null || this.#committing.has(key)) return [];
+    this.#committing.add(key);
+    return [{ kind: "commitSink", task, attempt, peer }];
+  }
+
+  #decideFailing(nowMs: number): Action[] {
+    const ending = this.#endAll(nowMs);
+    if (ending !== null) return ending;
+    const { reason, attempt } = this.#at;
+    if (reason === RESTART_ASKED) return this.#move("restarting", reason);
+    if (reason.startsWith(FINAL)) return this.#move("failed", reason.slice(FINAL.length));
+    return attempt <= this.#settings.restartsMax ? this.#move("restarting", reason) : this.#move("failed", reason);
+  }
+
+  /** Ends what runs; null when nothing does any more. */
+  #endAll(nowMs: number): Action[] | null {
+    const tasks = this.#tasks;
+    if (tasks === null || tasks.live.length === 0) return null;
+    return tasks.live.flatMap((record) => tasks.cancel(record, nowMs));
+  }
+
+  #compile(): Action[] {
+    if (this.#hasAskedToCompile) return [];
+    this.#hasAskedToCompile = true;
+    return [{ kind: "compile" }];
+  }
+
+  #move(to: JobState, reason: string): Action[] {
+    const { state: from, attempt } = this.#at;
+    this.#moving = to;
+    return [{ kind: "move", from, to, attempt, reason }];
+  }
+
+  #release(): Action[] {
+    if (this.#isReleased) return [];
+    this.#isReleased = true;
+    return [{ kind: "release", upToAttempt: this.#at.attempt }];
+  }
+}

@@ -1,0 +1,433 @@
+import type { PeerId } from "../../kernel/mod.ts";
+import { invariant, unreachable } from "../../kernel/mod.ts";
+import type { Exchange, Fragment, PhysicalPlan, TaskGraph, TaskVertex } from "../physical/mod.ts";
+import { taskGraph } from "../physical/mod.ts";
+import type { Action, InputPlace, MachineSettings, TaskReport } from "./facts.ts";
+
+export type TaskStatus = "waiting" | "deployed" | "running" | "cancelling" | "finished" | "committed";
+
+/** Reasons that are kept of one task. */
+const REASONS_MAX = 8;
+
+export interface TaskRecord {
+  readonly task: TaskVertex;
+  status: TaskStatus;
+  /** Of the newest that was deployed; 0 before. */
+  attempt: number;
+  /** Where it is, or what it gave lies; null while waiting. */
+  peer: PeerId | null;
+  slot: number;
+  failures: number;
+  losses: number;
+  /** Waits at least so long. */
+  notBeforeMs: number;
+  /** Since when it has its status. */
+  sinceMs: number;
+  /** Someone may have read what an earlier attempt gave. */
+  hasGiven: boolean;
+  outputBytes: number;
+  readonly reasons: string[];
+}
+
+const LIVE: ReadonlySet<TaskStatus> = new Set(["deployed", "running", "cancelling"]);
+
+export function isLive({ status }: TaskRecord): boolean {
+  return LIVE.has(status);
+}
+
+/** The tasks of one attempt of a job: what each does, and what follows from what happens to one for the others. */
+export class Tasks {
+  readonly plan: PhysicalPlan;
+  readonly graph: TaskGraph;
+  readonly records: readonly TaskRecord[];
+  /** Why the job cannot go on; null while it can. */
+  fatal: { readonly reason: string; readonly isFinal: boolean } | null = null;
+  readonly #settings: MachineSettings;
+  readonly #inputs: readonly (readonly Exchange[])[];
+  /** What tasks that were taken over read. */
+  readonly #adoptedInputs = new Map<number, readonly InputPlace[]>();
+
+  constructor(plan: PhysicalPlan, settings: MachineSettings) {
+    this.plan = plan;
+    this.graph = taskGraph(plan);
+    this.#settings = settings;
+    this.#inputs = plan.fragments.map(({ inputs }) => inputs.map((id) => plan.exchanges[id] as Exchange));
+    this.records = this.graph.vertices.map((task) => ({
+      task,
+      status: "waiting",
+      attempt: 0,
+      peer: null,
+      slot: 0,
+      failures: 0,
+      losses: 0,
+      notBeforeMs: 0,
+      sinceMs: 0,
+      hasGiven: false,
+      outputBytes: 0,
+      reasons: [],
+    }));
+  }
+
+  at(number: number): TaskRecord {
+    const record = this.records[number];
+    invariant(record !== undefined, `task ${number} is of the plan`);
+    return record;
+  }
+
+  numberOf({ fragment, index }: TaskVertex): number | null {
+    const known = this.plan.fragments[fragment];
+    return known === undefined || index >= known.parallelism ? null : this.graph.numberOf({ fragment, index });
+  }
+
+  fragmentOf(record: TaskRecord): Fragment {
+    return this.plan.fragments[record.task.fragment] as Fragment;
+  }
+
+  get live(): readonly TaskRecord[] {
+    return this.records.filter(isLive);
+  }
+
+  /** Tasks whose rows leave the job. */
+  get rootNumbers(): readonly number[] {
+    const isRoot = (record: TaskRecord) => this.fragmentOf(record).output.kind !== "exchanges";
+    return this.records.flatMap((record, number) => (isRoot(record) ? [number] : []));
+  }
+
+  /** What an agent says; a report of another attempt than the newest changes nothing. */
+  report(report: TaskReport, nowMs: number): Action[] {
+    const number = this.numberOf(report.task);
+    if (number === null) return [];
+    const record = this.at(number);
+    const isNewest = report.attempt === record.attempt && report.peer === record.peer;
+    if (!isNewest) return report.status === "running" || report.status === "finished" ? [cancelOf(report)] : [];
+    switch (report.status) {
+      case "running":
+        if (record.status === "deployed") set(record, "running", nowMs);
+        return [];
+      case "finished":
+        if (record.status === "cancelling") return this.#drop(record, nowMs);
+        if (isLive(record)) {
+          set(record, "finished", nowMs);
+          record.hasGiven = true;
+          record.outputBytes = report.outputBytes ?? 0;
+        }
+        return [];
+      case "committed":
+        if (record.status === "finished") set(record, "committed", nowMs);
+        return [];
+      case "ended":
+        return this.#over(number, { reason: report.reason ?? "it ended unasked", isFinal: false, nowMs });
+      case "failed":
+        return this.#over(number, { reason: report.reason ?? "it failed", isFinal: report.isFinal === true, nowMs });
+      default:
+        return unreachable(report.status);
+    }
+  }
+
+  /** Takes over a task of before the change of the JobManager. */
+  adopt(report: TaskReport, nowMs: number): Action[] {
+    const number = this.numberOf(report.task);
+    const isStanding = report.status !== "failed" && report.status !== "ended";
+    if (number === null || !isStanding) return [];
+    const record = this.at(number);
+    if (report.attempt < record.attempt) return [cancelOf(report)];
+    const before =
+      record.peer !== null && isLive(record) && report.attempt > record.attempt
+        ? [cancelOf({ ...record, peer: record.peer })]
+        : [];
+    this.#adoptedInputs.set(number, report.inputs ?? []);
+    record.attempt = report.attempt;
+    record.peer = report.peer;
+    record.outputBytes = report.outputBytes ?? 0;
+    set(record, report.status === "running" ? "running" : report.status, nowMs);
+    return before;
+  }
+
+  /**
+   * Regions of which only a part was found again start anew; so do readers of rows that are gone, or that another run
+   * of their producer has replaced.
+   */
+  settle(nowMs: number): Action[] {
+    const actions: Action[] = [];
+    for (const [number, inputs] of this.#adoptedInputs) {
+      // Whether an earlier run was read nobody knows: a later one must take it for granted.
+      if (this.#isReplaced(inputs)) actions.push(...this.#reset([number, ...this.#downstream(number)], nowMs));
+    }
+    this.#adoptedInputs.clear();
+    for (const record of this.records) record.hasGiven = true;
+    for (const region of this.graph.regions) {
+      const records = region.map((number) => this.at(number));
+      const isWhole = new Set(records.map(({ status }) => status === "waiting")).size === 1;
+      const isStarved = records.some(isLive) && !region.every((number) => this.#isFed(number));
+      if (!isWhole || isStarved) actions.push(...this.#restartRegion(region, "it was not found whole", nowMs));
+    }
+    return actions;
+  }
+
+  /** Whether a producer that cannot give the same again has run once more since. */
+  #isReplaced(inputs: readonly InputPlace[]): boolean {
+    return inputs.some(({ producer, attempt }) => {
+      const record = this.at(this.graph.numberOf(producer));
+      return record.status !== "waiting" && record.attempt !== attempt && !this.fragmentOf(record).isRepeatable;
+    });
+  }
+
+  /** Everything at the peer is gone, up to that attempt. */
+  lose(of: { readonly peer: PeerId; readonly upToAttempt: number; readonly reason: string }, nowMs: number): Action[] {
+    const { reason } = of;
+    const lost = this.records.flatMap((record, number) => {
+      const isThere = record.peer === of.peer && record.attempt <= of.upToAttempt;
+      return isThere && record.status !== "committed" ? [number] : [];
+    });
+    const actions: Action[] = [];
+    for (const number of lost) this.#markLost(this.at(number), reason, nowMs);
+    for (const number of lost) actions.push(...this.#withNeighbours(number, reason, nowMs));
+    return actions;
+  }
+
+  loseOutput(
+    of: { readonly task: TaskVertex; readonly attempt: number; readonly reason: string },
+    nowMs: number,
+  ): Action[] {
+    const number = this.numberOf(of.task);
+    const record = number === null ? null : this.at(number);
+    if (number === null || record?.status !== "finished" || record.attempt !== of.attempt) return [];
+    this.#markLost(record, of.reason, nowMs);
+    return this.#withNeighbours(number, of.reason, nowMs);
+  }
+
+  cancel(record: TaskRecord, nowMs: number): Action[] {
+    if (record.peer === null || !isLive(record) || record.status === "cancelling") return [];
+    set(record, "cancelling", nowMs);
+    return [cancelOf({ ...record, peer: record.peer })];
+  }
+
+  /** Regions that have to run now for the roots to be made, and can; producers first. */
+  runnable(nowMs: number): readonly (readonly number[])[] {
+    return this.wanted().filter((region) => {
+      return region.every((number) => {
+        const { status, notBeforeMs } = this.at(number);
+        return status === "waiting" && notBeforeMs <= nowMs && this.#isFed(number);
+      });
+    });
+  }
+
+  /** Regions without which the roots cannot be made and which are not done. */
+  wanted(): readonly (readonly number[])[] {
+    const found = new Set<number>();
+    const visit = (number: number): void => {
+      const region = this.graph.regionOf[number] as number;
+      if (this.#isDone(number) || found.has(region)) return;
+      found.add(region);
+      for (const member of this.graph.regions[region] as readonly number[]) {
+        this.graph.producers[member]?.forEach(visit);
+      }
+    };
+    this.rootNumbers.forEach(visit);
+    return [...found].sort((a, b) => a - b).map((region) => this.graph.regions[region] as readonly number[]);
+  }
+
+  /** Makes ready for a region that runs again: whoever has read what it cannot give again the same starts anew. */
+  beforeDeploy(region: readonly number[], nowMs: number): Action[] {
+    const actions: Action[] = [];
+    for (const number of region) {
+      const record = this.at(number);
+      if (!record.hasGiven || this.fragmentOf(record).isRepeatable) continue;
+      record.hasGiven = false;
+      actions.push(
+        ...this.#reset(
+          [...this.#downstream(number)].filter((reader) => !region.includes(reader)),
+          nowMs,
+        ),
+      );
+    }
+    return actions;
+  }
+
+  /** Undoes what the tasks have done or do. */
+  #reset(numbers: readonly number[], nowMs: number): Action[] {
+    return numbers.flatMap((number) => {
+      const record = this.at(number);
+      return record.status === "finished" ? this.#drop(record, nowMs) : this.cancel(record, nowMs);
+    });
+  }
+
+  /** What a task has given is not needed. */
+  #drop(record: TaskRecord, nowMs: number): Action[] {
+    const { peer } = record;
+    this.#wait(record, nowMs);
+    return peer === null ? [] : [cancelOf({ ...record, peer })];
+  }
+
+  deploy(
+    number: number,
+    place: { readonly attempt: number; readonly peer: PeerId; readonly slot: number },
+    nowMs: number,
+  ): void {
+    const record = this.at(number);
+    invariant(record.status === "waiting", "a task that is deployed was waiting");
+    Object.assign(record, place);
+    set(record, "deployed", nowMs);
+  }
+
+  /** Where the task finds its input; its region's places are known. */
+  inputsOf(number: number): InputPlace[] {
+    const { task } = this.at(number);
+    return (this.#inputs[task.fragment] as readonly Exchange[]).flatMap((exchange) => {
+      const { parallelism } = this.plan.fragments[exchange.from] as Fragment;
+      const all = Array.from({ length: parallelism }, (_, index): TaskVertex => ({ fragment: exchange.from, index }));
+      const read =
+        exchange.kind === "forward" ? all.filter(({ index }) => index + exchange.offset === task.index) : all;
+      return read.map((producer): InputPlace => {
+        const { attempt, peer } = this.at(this.graph.numberOf(producer));
+        invariant(peer !== null, "a producer has a place");
+        return { exchange: exchange.id, producer, attempt, peer };
+      });
+    });
+  }
+
+  /** Peers of its producers, those with most of the input first, and how many bytes each has. */
+  inputBytesOf(number: number): ReadonlyMap<PeerId, number> {
+    const bytes = new Map<PeerId, number>();
+    for (const producer of this.graph.producers[number] ?? []) {
+      const { peer, outputBytes } = this.at(producer);
+      const readers = this.graph.consumers[producer]?.length ?? 1;
+      if (peer !== null) bytes.set(peer, (bytes.get(peer) ?? 0) + outputBytes / Math.max(1, readers));
+    }
+    return bytes;
+  }
+
+  /** Tasks that took too long to begin or to end. */
+  overdue(nowMs: number): Action[] {
+    return this.records.flatMap((record, number): Action[] => {
+      const dueMs = this.dueMs(record);
+      if (dueMs === null || dueMs > nowMs || record.peer === null) return [];
+      if (record.status === "cancelling") {
+        record.sinceMs = nowMs;
+        const reason = `task ${nameOf(record.task)} did not end within ${this.#settings.cancelTimeoutMs} ms`;
+        return [{ kind: "endExecutor", peer: record.peer, reason }];
+      }
+      this.#countFailure(record, { reason: "it did not begin in time", isFinal: false, nowMs });
+      return [...this.cancel(record, nowMs), ...this.#withNeighbours(number, "another task did not begin", nowMs)];
+    });
+  }
+
+  /** When the task has taken too long; null when it may take any time. */
+  dueMs({ status, sinceMs }: TaskRecord): number | null {
+    if (status === "deployed") return sinceMs + this.#settings.deployTimeoutMs;
+    return status === "cancelling" ? sinceMs + this.#settings.cancelTimeoutMs : null;
+  }
+
+  #over(number: number, how: { readonly reason: string; readonly isFinal: boolean; readonly nowMs: number }): Action[] {
+    const record = this.at(number);
+    if (record.status === "committed") return [];
+    const wasAsked = record.status === "cancelling";
+    if (!wasAsked) this.#countFailure(record, how);
+    this.#wait(record, how.nowMs);
+    return wasAsked ? [] : this.#withNeighbours(number, `task ${nameOf(record.task)}: ${how.reason}`, how.nowMs);
+  }
+
+  #countFailure(
+    record: TaskRecord,
+    how: { readonly reason: string; readonly isFinal: boolean; readonly nowMs: number },
+  ): void {
+    const { taskRetriesMax, backoffMs, backoffMsMax } = this.#settings;
+    record.failures++;
+    note(record, how.reason);
+    record.notBeforeMs = how.nowMs + Math.min(backoffMsMax, backoffMs * 2 ** (record.failures - 1));
+    const text = `task ${nameOf(record.task)}: ${how.reason}`;
+    if (how.isFinal) this.fatal ??= { reason: text, isFinal: true };
+    else if (record.failures > taskRetriesMax) {
+      this.fatal ??= { reason: `${text} (failed ${record.failures} times)`, isFinal: false };
+    }
+  }
+
+  #markLost(record: TaskRecord, reason: string, nowMs: number): void {
+    record.losses++;
+    note(record, reason);
+    this.#wait(record, nowMs);
+    if (record.losses > this.#settings.taskLossesMax) {
+      this.fatal ??= {
+        reason: `task ${nameOf(record.task)} was lost ${record.losses} times: ${reason}`,
+        isFinal: false,
+      };
+    }
+  }
+
+  /** What is gone takes its region with it, and those who are reading it. */
+  #withNeighbours(number: number, reason: string, nowMs: number): Action[] {
+    const region = this.graph.regions[this.graph.regionOf[number] as number] as readonly number[];
+    const actions = region.length > 1 ? this.#restartRegion(region, reason, nowMs) : [];
+    for (const member of region) {
+      if (this.at(member).status === "finished") continue;
+      for (const reader of this.graph.consumers[member] ?? []) {
+        if (region.includes(reader) || !isLive(this.at(reader))) continue;
+        const readers = this.graph.regions[this.graph.regionOf[reader] as number] as readonly number[];
+        actions.push(...this.#restartRegion(readers, reason, nowMs));
+      }
+    }
+    return actions;
+  }
+
+  #restartRegion(region: readonly number[], reason: string, nowMs: number): Action[] {
+    return region.flatMap((number) => {
+      const record = this.at(number);
+      if (record.status !== "finished") return this.cancel(record, nowMs);
+      note(record, reason);
+      return this.#drop(record, nowMs);
+    });
+  }
+
+  #wait(record: TaskRecord, nowMs: number): void {
+    record.peer = null;
+    set(record, "waiting", nowMs);
+  }
+
+  #isDone(number: number): boolean {
+    const { status } = this.at(number);
+    return status === "finished" || status === "committed";
+  }
+
+  #isFed(number: number): boolean {
+    return (this.graph.producers[number] ?? []).every((producer) => this.#isDone(producer));
+  }
+
+  #downstream(number: number): ReadonlySet<number> {
+    const found = new Set<number>();
+    const visit = (from: number): void => {
+      for (const reader of this.graph.consumers[from] ?? []) {
+        if (found.has(reader)) continue;
+        found.add(reader);
+        visit(reader);
+      }
+    };
+    visit(number);
+    return found;
+  }
+}
+
+function set(record: TaskRecord, status: TaskStatus, nowMs: number): void {
+  record.status = status;
+  record.sinceMs = nowMs;
+}
+
+function note(record: TaskRecord, reason: string): void {
+  record.reasons.push(reason);
+  if (record.reasons.length > REASONS_MAX) record.reasons.shift();
+}
+
+export function nameOf({ fragment, index }: TaskVertex): string {
+  return `${fragment}.${index}`;
+}
+
+function cancelOf({
+  task,
+  attempt,
+  peer,
+}: {
+  readonly task: TaskVertex;
+  readonly attempt: number;
+  readonly peer: PeerId;
+}): Action {
+  return { kind: "cancelTask", task, attempt, peer };
+}

@@ -1,0 +1,361 @@
+/** Agents that do as they are told, with a log and a clock, driven by chance: what a `JobMachine` lives in. */
+
+import {
+  type Action,
+  type AgentFacts,
+  canMove,
+  type Fact,
+  type InputPlace,
+  isEnded,
+  JobMachine,
+  type JobState,
+  type MachineSettings,
+  type PhysicalPlan,
+  type TaskVertex,
+} from "../../../src/jobs/mod.ts";
+import type { PeerId } from "../../../src/kernel/mod.ts";
+import type { Random } from "../../differential/random.ts";
+
+interface HeldTask {
+  readonly task: TaskVertex;
+  readonly attempt: number;
+  readonly jobAttempt: number;
+  readonly inputs: readonly InputPlace[];
+  status: "running" | "finished" | "committed";
+  /** Which run of every unrepeatable task its rows come from. */
+  versions: ReadonlyMap<string, number>;
+}
+
+interface Agent {
+  readonly peer: PeerId;
+  readonly slots: number;
+  readonly held: Map<string, HeldTask>;
+  isUp: boolean;
+  /** Highest attempt seen of each task: older deployments are refused. */
+  readonly seen: Map<string, number>;
+}
+
+export interface Chaos {
+  /** Chances a step. */
+  readonly taskFails: number;
+  readonly agentCrashes: number;
+  readonly executorCrashes: number;
+  readonly leaderChanges: number;
+  readonly verbs: number;
+  readonly isFinal: number;
+}
+
+export const CALM: Chaos = {
+  taskFails: 0,
+  agentCrashes: 0,
+  executorCrashes: 0,
+  leaderChanges: 0,
+  verbs: 0,
+  isFinal: 0,
+};
+
+export const nameOf = ({ fragment, index }: TaskVertex) => `${fragment}.${index}`;
+
+export class World {
+  readonly agents: Agent[];
+  readonly deployed: { readonly name: string; readonly peer: PeerId; readonly attempt: number }[] = [];
+  readonly history: JobState[] = ["submitted"];
+  machine: JobMachine;
+  nowMs = 0;
+  #term = 1;
+  #at = { state: "submitted" as JobState, attempt: 1, reason: "" };
+  readonly #plan: PhysicalPlan;
+  readonly #random: Random;
+  readonly #settings: Partial<MachineSettings>;
+  /** Facts on their way; those of one peer keep their order. */
+  #facts: { readonly from: string; readonly fact: Fact }[] = [];
+  #actions: Action[] = [];
+
+  constructor(
+    plan: PhysicalPlan,
+    random: Random,
+    options: { readonly agents: number; readonly slots: number; readonly settings?: Partial<MachineSettings> },
+  ) {
+    this.#plan = plan;
+    this.#random = random;
+    this.#settings = options.settings ?? {};
+    this.agents = Array.from({ length: options.agents }, (_, i) => {
+      return { peer: `peer${i}` as PeerId, slots: options.slots, held: new Map(), isUp: true, seen: new Map() };
+    });
+    this.machine = this.#makeMachine();
+    this.#tellAgents();
+  }
+
+  get state(): JobState {
+    return this.#at.state;
+  }
+
+  get attempt(): number {
+    return this.#at.attempt;
+  }
+
+  get hasEnded(): boolean {
+    return isEnded(this.#at.state) && this.#facts.length === 0 && this.#actions.length === 0;
+  }
+
+  step(chaos: Chaos): void {
+    const { pick, chance } = {
+      pick: this.#random.pick.bind(this.#random),
+      chance: this.#random.chance.bind(this.#random),
+    };
+    if (chance(chaos.agentCrashes)) this.#crash(pick(this.agents), "agentLost");
+    if (chance(chaos.executorCrashes)) this.#crash(pick(this.agents), "executorLost");
+    if (chance(chaos.leaderChanges)) this.#changeLeader();
+    if (chance(chaos.verbs)) this.verb(pick(["stop", "cancel", "restart", "continue"] as const));
+    const moves = [() => this.#deliverFact(), () => this.#carryOutAction(), () => this.#work(chaos)];
+    pick(moves)();
+    if (chance(0.1)) this.#wakeUp();
+    if (chance(0.05)) this.#revive();
+  }
+
+  /** Nothing is under way: only time can help. */
+  rest(): void {
+    const isIdle = this.#facts.length === 0 && this.#actions.length === 0;
+    if (!isIdle) return;
+    this.#revive();
+    this.#wakeUp();
+  }
+
+  verb(verb: "stop" | "cancel" | "restart" | "continue"): void {
+    this.#feed({ kind: "verb", verb });
+  }
+
+  crash(peer: PeerId): void {
+    const agent = this.agents.find((each) => each.peer === peer);
+    if (agent !== undefined) this.#crash(agent, "agentLost");
+  }
+
+  /** Runs of unrepeatable tasks that the roots' rows come from, by task. */
+  rootVersions(): Map<string, Set<number>> {
+    const found = new Map<string, Set<number>>();
+    for (const { held } of this.agents) {
+      for (const { task, versions, jobAttempt, status } of held.values()) {
+        const { output } = this.#plan.fragments[task.fragment] as PhysicalPlan["fragments"][number];
+        if (output.kind === "exchanges" || jobAttempt !== this.#at.attempt || status === "running") continue;
+        for (const [name, version] of versions) found.set(name, (found.get(name) ?? new Set()).add(version));
+      }
+    }
+    return found;
+  }
+
+  #makeMachine(): JobMachine {
+    const settings = { backoffMs: 10, deployTimeoutMs: 5_000, cancelTimeoutMs: 2_000, ...this.#settings };
+    return new JobMachine({ jobId: "job", term: this.#term, at: this.#at, settings });
+  }
+
+  #tellAgents(): void {
+    const agents = this.agents
+      .filter(({ isUp }) => isUp)
+      .map((agent): AgentFacts => {
+        const freeSlots = Array.from({ length: agent.slots }, (_, i) => i);
+        return { peer: agent.peer, slotCount: agent.slots, freeSlots, slotMemoryBytes: 1, load: 0 };
+      });
+    this.#feed({ kind: "agents", agents });
+  }
+
+  #feed(fact: Fact): void {
+    this.#actions.push(...this.machine.step(fact, this.nowMs));
+  }
+
+  #deliverFact(): void {
+    if (this.#facts.length === 0) return;
+    const { from } = this.#random.pick(this.#facts);
+    const at = this.#facts.findIndex((each) => each.from === from);
+    const [next] = this.#facts.splice(at, 1);
+    if (next !== undefined) this.#feed(next.fact);
+  }
+
+  #carryOutAction(): void {
+    const action = this.#actions.shift();
+    if (action === undefined) return;
+    switch (action.kind) {
+      case "move":
+        this.#commit(action);
+        return;
+      case "compile":
+        this.#facts.push({ from: "compiler", fact: { kind: "planned", plan: this.#plan } });
+        return;
+      case "deploy":
+        this.#deploy(action);
+        return;
+      case "cancelTask":
+        this.#cancel(action);
+        return;
+      case "commitSink": {
+        const held = this.#agentOf(action.peer)?.held.get(nameOf(action.task));
+        if (held?.attempt !== action.attempt) return;
+        held.status = "committed";
+        this.#report(action.peer, held, "committed");
+        return;
+      }
+      case "endExecutor": {
+        const agent = this.#agentOf(action.peer);
+        if (agent !== undefined) this.#crash(agent, "executorLost");
+        return;
+      }
+      case "release":
+        for (const { held } of this.agents) {
+          for (const [name, { jobAttempt }] of held) {
+            const isKept = this.#at.state === "finished" && jobAttempt === this.#at.attempt;
+            if (jobAttempt <= action.upToAttempt && !isKept) held.delete(name);
+          }
+        }
+        return;
+      case "refuse":
+        return;
+      default:
+        throw new Error("no such action");
+    }
+  }
+
+  #commit(action: Extract<Action, { kind: "move" }>): void {
+    const { from, to, attempt, reason } = action;
+    if (from !== this.#at.state || attempt !== this.#at.attempt) return;
+    if (!canMove(from, to)) throw new Error(`illegal move from ${from} to ${to}`);
+    this.#at = { state: to, attempt: to === "restarting" ? attempt + 1 : attempt, reason };
+    this.history.push(to);
+    this.#facts.push({ from: "log", fact: { kind: "moved", ...this.#at } });
+  }
+
+  #deploy(action: Extract<Action, { kind: "deploy" }>): void {
+    const agent = this.#agentOf(action.peer);
+    const name = nameOf(action.task);
+    if (agent === undefined || !agent.isUp) return;
+    if ((agent.seen.get(name) ?? 0) >= action.attempt) return;
+    for (const { peer, held } of this.agents) {
+      const other = held.get(name);
+      if (other?.status === "running")
+        throw new Error(`task ${name} runs twice: ${other.attempt} at ${peer}, now ${action.attempt}`);
+    }
+    const running = [...agent.held.values()].filter(({ status }) => status === "running").length;
+    if (running >= agent.slots) throw new Error(`${agent.peer} has ${running} tasks in ${agent.slots} slots`);
+    agent.seen.set(name, action.attempt);
+    this.deployed.push({ name, peer: action.peer, attempt: action.attempt });
+    const { task, attempt, jobAttempt, inputs } = action;
+    const held: HeldTask = { task, attempt, jobAttempt, inputs, status: "running", versions: new Map() };
+    agent.held.set(name, held);
+    this.#report(agent.peer, held, "running");
+  }
+
+  #cancel({ peer, task, attempt }: Extract<Action, { kind: "cancelTask" }>): void {
+    const agent = this.#agentOf(peer);
+    if (agent === undefined || !agent.isUp) return;
+    const name = nameOf(task);
+    agent.seen.set(name, Math.max(agent.seen.get(name) ?? 0, attempt));
+    const held = agent.held.get(name);
+    if (held !== undefined && held.attempt <= attempt) agent.held.delete(name);
+    const fact: Fact = { kind: "task", jobAttempt: this.#at.attempt, task, attempt, peer, status: "ended" };
+    this.#facts.push({ from: peer, fact });
+  }
+
+  #work(chaos: Chaos): void {
+    const running = this.agents.flatMap((agent) => {
+      return [...agent.held.values()].flatMap((held) =>
+        held.status === "running" && agent.isUp ? [{ agent, held }] : [],
+      );
+    });
+    if (running.length === 0) return;
+    const { agent, held } = this.#random.pick(running);
+    if (this.#random.chance(chaos.taskFails)) {
+      agent.held.delete(nameOf(held.task));
+      const isFinal = this.#random.chance(chaos.isFinal);
+      this.#facts.push({
+        from: agent.peer,
+        fact: { ...this.#factOf(agent.peer, held, "failed"), reason: "chance", isFinal },
+      });
+      return;
+    }
+    const versions = this.#versionsOf(agent, held);
+    if (versions === null) return;
+    held.versions = versions;
+    held.status = "finished";
+    this.#report(agent.peer, held, "finished");
+  }
+
+  /** Null when an input is not there, or not yet. */
+  #versionsOf(agent: Agent, held: HeldTask): Map<string, number> | null {
+    const versions = new Map<string, number>();
+    for (const { producer, peer, attempt } of held.inputs) {
+      const source = this.#agentOf(peer)?.held.get(nameOf(producer));
+      if (source?.attempt !== attempt) {
+        const fact: Fact = { kind: "outputLost", task: producer, attempt, reason: "it is not there" };
+        agent.held.delete(nameOf(held.task));
+        this.#facts.push({ from: agent.peer, fact });
+        this.#facts.push({
+          from: agent.peer,
+          fact: { ...this.#factOf(agent.peer, held, "ended"), reason: "no input" },
+        });
+        return null;
+      }
+      if (source.status === "running") return null;
+      for (const [name, version] of source.versions) {
+        const known = versions.get(name);
+        if (known !== undefined && known !== version) throw new Error(`${nameOf(held.task)} reads two runs of ${name}`);
+        versions.set(name, version);
+      }
+    }
+    const fragment = this.#plan.fragments[held.task.fragment] as PhysicalPlan["fragments"][number];
+    if (!fragment.isRepeatable) versions.set(nameOf(held.task), held.attempt);
+    return versions;
+  }
+
+  #factOf(peer: PeerId, held: HeldTask, status: "running" | "finished" | "committed" | "failed" | "ended") {
+    const { task, attempt, jobAttempt, inputs } = held;
+    return { kind: "task", jobAttempt, task, attempt, peer, status, inputs } as const;
+  }
+
+  #report(peer: PeerId, held: HeldTask, status: "running" | "finished" | "committed"): void {
+    this.#facts.push({ from: peer, fact: { ...this.#factOf(peer, held, status), outputBytes: 100 } });
+  }
+
+  #crash(agent: Agent, kind: "agentLost" | "executorLost"): void {
+    if (!agent.isUp) return;
+    // What a sink has committed stands; all else is gone.
+    for (const [name, { status }] of agent.held) if (status !== "committed") agent.held.delete(name);
+    if (kind === "agentLost") agent.isUp = false;
+    this.#facts = this.#facts.filter(({ from }) => from !== agent.peer || this.#random.chance(0.5));
+    const upToAttempt = Math.max(0, ...agent.seen.values());
+    this.#facts.push({ from: agent.peer, fact: { kind, peer: agent.peer, upToAttempt, reason: `${kind} by chance` } });
+  }
+
+  #revive(): void {
+    const down = this.agents.filter(({ isUp, peer }) => !isUp && !this.#facts.some(({ from }) => from === peer));
+    if (down.length === 0) return;
+    for (const agent of down) agent.isUp = true;
+    // It has come anew: nothing that was sent to it before arrives.
+    const peers = new Set(down.map(({ peer }) => peer));
+    this.#actions = this.#actions.filter((action) => !("peer" in action && peers.has(action.peer)));
+    this.#tellAgents();
+  }
+
+  #changeLeader(): void {
+    this.#term++;
+    this.#actions = this.#actions.filter(({ kind }) => kind === "move" && this.#random.chance(0.5));
+    for (const action of this.#actions.splice(0)) if (action.kind === "move") this.#commit(action);
+    this.#facts = [];
+    this.machine = this.#makeMachine();
+    for (const agent of this.agents.filter(({ isUp }) => isUp)) {
+      for (const held of agent.held.values()) this.#report(agent.peer, held, held.status);
+    }
+    const inventory = this.#facts.splice(0);
+    this.#feed({ kind: "tick" });
+    for (const { fact } of inventory) this.#feed(fact);
+    this.#feed({ kind: "inventoryDone" });
+    this.#tellAgents();
+  }
+
+  #wakeUp(): void {
+    const dueMs = this.machine.nextDueMs(this.nowMs);
+    this.nowMs = dueMs === null ? this.nowMs + 1 : Math.max(this.nowMs + 1, dueMs);
+    this.#feed({ kind: "tick" });
+  }
+
+  #agentOf(peer: PeerId): Agent | undefined {
+    return this.agents.find((agent) => agent.peer === peer);
+  }
+}
