@@ -95,6 +95,8 @@ export interface TransportHooks {
   /** Judges the other side's credential, before anything else of that connection is delivered. */
   admit(peer: PeerId, credential: Uint8Array): Admission;
   connected(peer: PeerId): void;
+  /** `peer` was called and does not let this side in. */
+  turnedAway?(peer: PeerId, reason: string): void;
   /** The last connection to `peer` is gone. */
   disconnected(peer: PeerId): void;
   /** A message sent with `post`; valid until this call returns. */

@@ -2,6 +2,7 @@
  * How a member that was taken out of the cluster goes. The others may need its vote until they have changed who votes: so
  * long it stays and is heard, or a majority could be gone before it can be made smaller.
  */
+import { isRevocation } from "../cluster/mod.ts";
 import type { Clock, PeerId } from "../kernel/mod.ts";
 
 export interface DepartureOptions {
@@ -48,6 +49,11 @@ export class Departure {
   removed(): void {
     this.#removedMs ??= this.#options.clock.nowMs();
     this.look();
+  }
+
+  /** A member does not let this node in. One that was away while it was taken out learns it no other way. */
+  turnedAway(reason: string): void {
+    if (isRevocation(reason)) this.#options.clock.soon(this.#options.out);
   }
 
   /** To be called when who votes may have changed, and now and then. */

@@ -27,6 +27,7 @@ export interface DoorsOptions {
   readonly raft: (from: PeerId, message: Message) => void;
   readonly gossip: (from: PeerId, message: GossipMessage) => void;
   readonly connected: (peer: PeerId) => void;
+  readonly turnedAway: (peer: PeerId, reason: string) => void;
   readonly disconnected: (peer: PeerId) => void;
   /** Versions that `peer` is known to speak. */
   versionsOf(peer: PeerId): { readonly min: number; readonly max: number } | null;
@@ -53,6 +54,11 @@ export class Doors implements TransportHooks {
 
   connected(peer: PeerId): void {
     if (this.#options.gate.isMember(peer)) this.#options.connected(peer);
+  }
+
+  turnedAway(peer: PeerId, reason: string): void {
+    this.#log.write("warn", "peer refuses this node", { peer, reason });
+    this.#options.turnedAway(peer, reason);
   }
 
   disconnected(peer: PeerId): void {

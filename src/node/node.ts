@@ -154,6 +154,9 @@ export class ClusterNode {
       raft: (from, message) => this.#stepped(from, message),
       gossip: (from, message) => this.#gossip?.receive(from, message),
       connected: (peer) => this.#gossip?.connected(peer),
+      turnedAway: (peer, reason) => {
+        if (this.#replica.state.members.has(peer)) this.#departure.turnedAway(reason);
+      },
       disconnected: (peer) => this.#gossip?.disconnected(peer),
       versionsOf: (peer) => this.#versionsOf(peer),
     });

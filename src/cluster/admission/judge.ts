@@ -9,6 +9,14 @@ import { isSignedBy } from "./signed.ts";
 /** Clocks of nodes may differ by this much. */
 export const CLOCK_TOLERANCE_MS = 120_000;
 
+/** How the reason ends by which a peer learns that its certificate was revoked: part of what versions have in common. */
+const REVOKED = "was revoked";
+
+/** Whether a peer that gave this reason for a refusal will never let this side in. */
+export function isRevocation(reason: string): boolean {
+  return reason.endsWith(REVOKED);
+}
+
 /** What the judging node knows. */
 export interface JudgeFacts {
   readonly cluster: string;
@@ -60,7 +68,7 @@ export function judge(keys: Keys, shown: { peer: PeerId; credential: Uint8Array 
 function judgeInForce(certificate: Certificate, facts: JudgeFacts): Verdict {
   const { name, role, serial, issuedAtMs, expiresAtMs } = certificate;
   const { nowMs, toleranceMs = CLOCK_TOLERANCE_MS, minRole = "read" } = facts;
-  if (facts.isRevoked(certificate)) return no("revoked", `certificate ${serial} of ${name} was revoked`);
+  if (facts.isRevoked(certificate)) return no("revoked", `certificate ${serial} of ${name} ${REVOKED}`);
   if (nowMs + toleranceMs < issuedAtMs) {
     const early = durationText(issuedAtMs - nowMs);
     return no("not-yet-valid", `the certificate of ${name} begins in ${early}: a clock is off by that. Set the clocks`);

@@ -25,7 +25,7 @@ export {
   openGrant,
   refusalError,
 } from "./join.ts";
-export { CLOCK_TOLERANCE_MS, type JudgeFacts, judge, toAdmission, type Verdict } from "./judge.ts";
+export { CLOCK_TOLERANCE_MS, isRevocation, type JudgeFacts, judge, toAdmission, type Verdict } from "./judge.ts";
 export { keyIdOf } from "./key_id.ts";
 export {
   includesRole,

@@ -314,6 +314,7 @@ class Network implements Transport {
       failed: (error, isOurs) => {
         if (isOurs) this.refused(link, error);
         const who = isOurs ? `This node refuses ${link.peer}` : `${link.peer} refuses this node`;
+        if (!isOurs && error.code === "refused") this.hooks?.turnedAway?.(link.peer, error.message);
         link.closing = error.code === "refused" ? new TransportError("refused", `${who}: ${error.message}`) : error;
         // The one that refused gives its reason time to arrive; the other closes.
         if (isOurs) setTimeout(() => this.close(link, error), STOP_GRACE_MS).unref?.();
