@@ -10,7 +10,7 @@ import { type NodeProcess, type Processes, until, usage, withProcesses } from ".
 
 const CALLERS = 64;
 const VALUE_CHARS = 200;
-const WARMUP_MS = 5_000;
+const WARMUP_MS = 10_000;
 const PER_SECOND_MIN = 5_000;
 const P99_MS_MAX = 20;
 
