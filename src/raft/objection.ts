@@ -1,11 +1,13 @@
 /**
  * What no member that keeps to the rules sends. Such a message is not taken: a lost message harms nobody, while to follow
  * it would break what this machine relies on, and to stop for it would let one faulty member stop all the others.
+ *
+ * What tells that this node has lost entries which it once confirmed is taken: then it has to stop, and does.
  */
 import type { PeerId } from "../kernel/mod.ts";
 import type { Core } from "./core.ts";
 import { SNAPSHOT_BYTES_MAX } from "./limits.ts";
-import type { AppendRequest, Heartbeat, Message, SnapshotChunk } from "./messages.ts";
+import type { AppendRequest, Message, SnapshotChunk } from "./messages.ts";
 
 /** Terms that a member may be ahead: more elections than a cluster holds in its life. */
 const TERM_JUMP_MAX = 2 ** 32;
@@ -18,14 +20,11 @@ export function objection(core: Core, from: PeerId, message: Message): string | 
     case "append":
       return secondLeader(core, from, isCurrent) ?? badEntries(core, message);
     case "heartbeat":
-      return secondLeader(core, from, isCurrent) ?? badCommit(core, from, message);
+      return secondLeader(core, from, isCurrent);
     case "snapshotChunk":
       return secondLeader(core, from, isCurrent) ?? badSnapshot(message);
     case "timeoutNow":
       return isCurrent && core.leader !== null && core.leader !== from ? "its sender does not lead" : null;
-    case "appendResponse":
-      if (!isCurrent || core.leading === null || message.isRejected) return null;
-      return message.index > core.log.lastIndex ? "it has more than the leader" : null;
     case "heartbeatResponse":
       if (!isCurrent || core.leading === null) return null;
       return message.round > core.leading.round ? "it answers a round that was not begun" : null;
@@ -37,12 +36,6 @@ export function objection(core: Core, from: PeerId, message: Message): string | 
 function secondLeader(core: Core, from: PeerId, isCurrent: boolean): string | null {
   const isOther = core.role === "leader" || (core.leader !== null && core.leader !== from);
   return isCurrent && isOther ? "another leader speaks in one term" : null;
-}
-
-/** From the leader that this node follows it says that this node has lost entries: then it has to stop, and does. */
-function badCommit(core: Core, from: PeerId, { term, commit }: Heartbeat): string | null {
-  if (term < core.term || (term === core.term && core.leader === from)) return null;
-  return commit > core.log.lastIndex ? "it commits what is not in the log" : null;
 }
 
 function badEntries({ log }: Core, { term, prevIndex, prevTerm, entries }: AppendRequest): string | null {

@@ -125,7 +125,7 @@ test("a member cannot speak for another one: records that their subject has not 
 });
 
 test("messages of consensus that no honest member sends are refused, and nobody stops for them", async () => {
-  const { leader, term, commitIndex } = await cluster.client.call(clusterStatus, {});
+  const { leader, term } = await cluster.client.call(clusterStatus, {});
   const leading = cluster.nodes.find((node) => node.peer() === leader);
   const following = cluster.nodes.find((node) => node.peer() !== leader);
   if (leading === undefined || following === undefined) throw new Error("there is no leader");
@@ -134,7 +134,6 @@ test("messages of consensus that no honest member sends are refused, and nobody 
   const bad: readonly [NodeProcess, Message, RegExp][] = [
     [leading, { kind: "heartbeat", term, commit: 0, round: 1 }, /another leader/],
     [following, { kind: "heartbeat", term, commit: 0, round: 1 }, /another leader/],
-    [following, { kind: "heartbeat", term: term + 1, commit: commitIndex + 1e6, round: 1 }, /commits what is not/],
     [following, { kind: "append", term, prevIndex: 0, prevTerm: 0, entries: [], commit: 0 }, /another leader/],
     [
       leading,
@@ -150,11 +149,6 @@ test("messages of consensus that no honest member sends are refused, and nobody 
     [following, { kind: "timeoutNow", term }, /does not lead/],
     [leading, { kind: "propose", term: 0, proposal: 1, data: Uint8Array.of(255, 1) }, /format that is not in use/],
     [leading, { kind: "heartbeatResponse", term, round: 1e12 }, /not begun/],
-    [
-      leading,
-      { kind: "appendResponse", term, index: 1e12, isRejected: false, hintIndex: 0, hintTerm: 0 },
-      /more than the leader/,
-    ],
   ];
   for (const [to, message, reason] of bad) {
     const before = to.lines().length;
