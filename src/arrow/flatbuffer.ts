@@ -190,6 +190,13 @@ export class FlatBuilder {
     this.#view.setInt32(this.#take(4), value, true);
   }
 
+  /** A safe integer; room is there already. */
+  #putI64(value: number): void {
+    const at = this.#take(8);
+    this.#view.setInt32(at, value | 0, true);
+    this.#view.setInt32(at + 4, Math.floor(value / 2 ** 32), true);
+  }
+
   #putOffset(to: FlatRef): void {
     this.#prepare(4, 4);
     this.#view.setInt32(this.#take(4), this.#used - to, true);
@@ -215,7 +222,7 @@ export class FlatBuilder {
   int64Structs(values: readonly number[], valuesPerStruct: number): FlatRef {
     this.#prepare(8, 8 * values.length);
     for (let i = values.length - 1; i >= 0; i--) {
-      this.#view.setBigInt64(this.#take(8), BigInt(values[i] as number), true);
+      this.#putI64(values[i] as number);
     }
     this.#putI32(values.length / valuesPerStruct);
     return this.#used;
@@ -245,7 +252,7 @@ export class FlatBuilder {
 
   i64(slot: number, value: number): void {
     this.#prepare(8, 8);
-    this.#view.setBigInt64(this.#take(8), BigInt(value), true);
+    this.#putI64(value);
     this.#slots[slot] = this.#used;
   }
 

@@ -7,6 +7,7 @@ export { PARTITIONS_MAX, type Partitioning, partitionCount, type RangeKey } from
 export { rangeBounds, rangeWords } from "./partition/range_router.ts";
 export { type ExchangeKind, type LogItem, type LogOptions, type LogState, PartitionLog } from "./partition_log.ts";
 export { PartitionStore, type StoreOptions, WINDOW_BYTES } from "./partition_store.ts";
+export { type PushOptions, pushPartition } from "./push.ts";
 export type { Received } from "./receiver.ts";
 export { AWAY_MS_MAX, GetInput, PutInput, type RemoteOptions } from "./remote_input.ts";
 export { type ServerOptions, ShuffleServer } from "./server.ts";

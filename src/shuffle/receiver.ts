@@ -3,17 +3,22 @@
  * grants as much as has been taken.
  */
 import { type Address, type Arena, type Batch, type OwnerId, releaseBatch } from "../arrow/mod.ts";
-import type { Channel, Compression } from "../kernel/mod.ts";
+import type { Channel, Clock, Compression } from "../kernel/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import { ShuffleError } from "./error.ts";
 import { StreamDecoder } from "./stream_decoder.ts";
 import { type Control, encodeControl, errorOf } from "./wire/control.ts";
 import { type MessageHandlers, type MessageHead, MessageReader } from "./wire/message_frames.ts";
 
+/** Acknowledged at the latest after so many bytes, or this time. */
+const ACK_BYTES = 512 << 10;
+const ACK_DELAY_MS = 2;
+
 export interface ReceiverOptions {
   readonly arena: Arena;
   readonly owner: OwnerId;
   readonly compression: Compression;
+  readonly clock: Clock;
   /** Bytes of messages that may be under way or not taken yet. */
   readonly windowBytes: number;
 }
@@ -44,6 +49,8 @@ export class Receiver {
   #grantedBytes = 0;
   /** Bytes of batches that wait, and of the message that arrives. */
   #heldBytes = 0;
+  #unacknowledgedBytes = 0;
+  #cancelAck: (() => void) | null = null;
   #arriving: { readonly head: MessageHead; readonly block: Address; received: number } | null = null;
 
   /** @param changed called when there is more to take, or the end */
@@ -105,6 +112,8 @@ export class Receiver {
   detach(): void {
     this.#channel = null;
     this.#reader = null;
+    this.#cancelAck?.();
+    this.#cancelAck = null;
     this.#dropArriving();
   }
 
@@ -203,7 +212,7 @@ export class Receiver {
       this.#queue.push({ batch, epoch: head.epoch, bytes: head.bytes });
       this.#changed();
     }
-    this.#acknowledge();
+    this.#acknowledgeSoon(head.bytes);
   }
 
   #dropArriving(): void {
@@ -221,7 +230,16 @@ export class Receiver {
     this.#acknowledge();
   }
 
+  #acknowledgeSoon(bytes: number): void {
+    this.#unacknowledgedBytes += bytes;
+    if (this.#unacknowledgedBytes >= ACK_BYTES) this.#acknowledge();
+    else this.#cancelAck ??= this.#options.clock.wake(ACK_DELAY_MS, () => this.#acknowledge());
+  }
+
   #acknowledge(): void {
+    this.#cancelAck?.();
+    this.#cancelAck = null;
+    this.#unacknowledgedBytes = 0;
     const message = { kind: "ack", sequence: this.#nextSequence, limitBytes: this.#grantedBytes } as const;
     this.#channel?.send(encodeControl(message));
   }

@@ -1,4 +1,4 @@
-import type { Channel, ChannelHandlers, Clock, Random } from "../kernel/mod.ts";
+import type { Channel, ChannelHandlers, Random } from "../kernel/mod.ts";
 import { ShuffleError } from "./error.ts";
 import type { ExchangeInput } from "./input.ts";
 import { type Received, Receiver, type ReceiverOptions } from "./receiver.ts";
@@ -8,11 +8,11 @@ import { encodeControl } from "./wire/control.ts";
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
+const CLOSE_TRIES_MAX = 3;
 /** A connection that stays away for longer ends the exchange. */
 export const AWAY_MS_MAX = 30_000;
 
 export interface RemoteOptions extends ReceiverOptions {
-  readonly clock: Clock;
   readonly random: Random;
   /** Default `AWAY_MS_MAX`. */
   readonly awayMsMax?: number;
@@ -36,6 +36,8 @@ abstract class RemoteBase implements ExchangeInput {
   }
 
   protected abstract begin(): void;
+  /** Tells the writer once more that nothing else is wanted. */
+  protected abstract sayClose(): void;
 
   start(changed: () => void): void {
     this.#changed = changed;
@@ -79,9 +81,11 @@ abstract class RemoteBase implements ExchangeInput {
         this.present();
         this.receiver.push(bytes);
       },
-      closed: () => {
+      closed: (error) => {
         if (!isCurrent) return;
         isCurrent = false;
+        // The writer may not know that all has come.
+        if (error !== null && this.receiver.isComplete) this.sayClose();
         if (this.isClosed || this.receiver.isOver) return;
         this.receiver.detach();
         this.away();
@@ -95,6 +99,7 @@ abstract class RemoteBase implements ExchangeInput {
 export class GetInput extends RemoteBase {
   readonly #connect: () => Promise<Channel>;
   #failures = 0;
+  #closeTries = 0;
   #cancelRetry: () => void = () => undefined;
 
   constructor(key: PartitionKey, connect: () => Promise<Channel>, options: RemoteOptions) {
@@ -127,6 +132,26 @@ export class GetInput extends RemoteBase {
     channel.send(encodeControl({ kind: "get", ...this.key, fromSequence, limitBytes }));
   }
 
+  protected sayClose(): void {
+    if (this.#closeTries++ >= CLOSE_TRIES_MAX) return;
+    this.#connect().then(
+      (channel) => {
+        channel.receive({
+          data: () => undefined,
+          closed: (error) => {
+            if (error !== null) this.sayClose();
+          },
+        });
+        const { fromSequence } = this.receiver;
+        channel.send(encodeControl({ kind: "get", ...this.key, fromSequence, limitBytes: 1 }));
+        channel.send(encodeControl({ kind: "close" }));
+        channel.end();
+      },
+      // The writer frees it with its job.
+      () => undefined,
+    );
+  }
+
   #retry(): void {
     if (this.isClosed || this.receiver.isOver) return;
     const delayMs = Math.min(RETRY_MS_MIN * 2 ** this.#failures++, RETRY_MS_MAX);
@@ -147,6 +172,19 @@ export class PutInput extends RemoteBase {
   override close(): void {
     super.close();
     this.#endExpect();
+    if (this.receiver.isComplete) this.sayClose();
+  }
+
+  /** To the writer when it comes again. */
+  protected sayClose(): void {
+    this.#endExpect();
+    const { fromSequence } = this.receiver;
+    this.#endExpect = this.#server.expect(this.key, (channel) => {
+      channel.send(encodeControl({ kind: "start", fromSequence, limitBytes: 0 }));
+      channel.send(encodeControl({ kind: "close" }));
+      channel.end();
+      return { data: () => undefined, closed: () => undefined };
+    });
   }
 
   protected begin(): void {

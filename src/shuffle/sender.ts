@@ -6,7 +6,7 @@ import { type Control, encodeControl, failOf } from "./wire/control.ts";
 import { sendMessage } from "./wire/message_frames.ts";
 
 /** Bytes given to the channel at once: it joins what is not long with what comes before and after. */
-const SEND_BYTES_MAX = 64 << 10;
+const SEND_BYTES_MAX = 120 << 10;
 
 export class Sender {
   readonly #channel: Channel;

@@ -26,13 +26,20 @@ export class HashRouter implements Router {
     const { rowCount } = batch;
     const scratch = this.#arena.allocate(2 * BITS_BYTES * rowCount, 0);
     const bits = scratch + BITS_BYTES * rowCount;
+    const partitions = this.#partitions;
     try {
+      if (this.#keys.length === 1) {
+        const column = batch.columns[this.#keys[0] as number] as Column;
+        const at = this.#bitsOf(column, bits);
+        this.#kernels.assignBits(at, rowCount, to.parts, to.histogram, partitions, column.validity);
+        return;
+      }
       this.#keys.forEach((key, i) => {
         const column = batch.columns[key] as Column;
         const at = this.#bitsOf(column, bits);
         this.#kernels.mixIn(at, rowCount, scratch, column.validity, i === 0 ? 1 : 0);
       });
-      this.#kernels.assign(scratch, rowCount, to.parts, to.histogram, this.#partitions);
+      this.#kernels.assign(scratch, rowCount, to.parts, to.histogram, partitions);
     } finally {
       this.#arena.release(scratch);
     }

@@ -89,7 +89,13 @@ interface Walk {
 function forEachRow(
   f: Code,
   walk: Walk,
-  code: { open: (at: Expr<"i32">) => void; row: (row: Local<"i32">) => void; close: (at: Expr<"i32">) => void },
+  code: {
+    open: (partition: Expr<"i32">) => void;
+    row: (row: Local<"i32">) => void;
+    /** Four rows at once: their numbers are at `at`. */
+    fourRows?: (at: Local<"i32">) => void;
+    close: (partition: Expr<"i32">) => void;
+  },
 ): void {
   const partition = f.local("i32", "partition");
   const at = f.local("i32", "at");
@@ -100,6 +106,13 @@ function forEachRow(
     f.set(end, i32.add(walk.rows, i32.shl(i32.load(i32.add(walk.ends, i32.shl(partition, 2))), 2)));
     f.if(i32.lt_u(at, end), () => {
       code.open(partition);
+      const { fourRows } = code;
+      if (fourRows !== undefined) {
+        f.while(i32.ge_u(i32.sub(end, at), 16), () => {
+          fourRows(at);
+          f.set(at, i32.add(at, 16));
+        });
+      }
       f.while(i32.lt_u(at, end), () => {
         f.set(row, i32.load(at));
         code.row(row);
@@ -117,11 +130,17 @@ function fixed(module: ModuleBuilder, shift: number, move: (to: Expr<"i32">, fro
   const f = module.function(`gather${1 << shift}`, { params: PARAMS, results: [], export: true });
   const { data, outs } = f.params;
   const out = f.local("i32", "out");
+  const moveOne = (index: number, row: Expr<"i32">) =>
+    f.emit(move(i32.add(out, index << shift), i32.add(data, i32.shl(row, shift))));
   forEachRow(f, f.params, {
     open: (partition) => f.set(out, i32.load(word(outs, partition))),
     row: (row) => {
-      f.emit(move(out, i32.add(data, i32.shl(row, shift))));
+      moveOne(0, row);
       f.set(out, i32.add(out, 1 << shift));
+    },
+    fourRows: (at) => {
+      for (let index = 0; index < 4; index++) moveOne(index, i32.load(at, 4 * index));
+      f.set(out, i32.add(out, 4 << shift));
     },
     close: (partition) => f.emit(i32.store(word(outs, partition), out)),
   });
