@@ -51,9 +51,9 @@ export class Departure {
     this.look();
   }
 
-  /** A member does not let this node in. One that was away while it was taken out learns it no other way. */
-  turnedAway(reason: string): void {
-    if (isRevocation(reason)) this.#options.clock.soon(this.#options.out);
+  /** A peer does not let this node in. One that was away while it was taken out learns it no other way. */
+  turnedAway(peer: PeerId, reason: string): void {
+    if (this.votes(peer) && isRevocation(reason)) this.#options.clock.soon(this.#options.out);
   }
 
   /** To be called when who votes may have changed, and now and then. */

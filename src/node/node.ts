@@ -118,12 +118,7 @@ export class ClusterNode {
       failed: (error) => this.#end({ kind: "failed", error }),
     });
     this.#level = new Level(clock, this.#replica.consensus);
-    this.#departure = new Departure({
-      clock,
-      self: transport.self,
-      voters: () => this.#replica.consensus.status().membership.voters,
-      out: () => this.#end({ kind: "removed" }),
-    });
+    this.#departure = this.#createDeparture();
     this.#gate = new Gate({
       clock,
       keys,
@@ -154,14 +149,18 @@ export class ClusterNode {
       raft: (from, message) => this.#stepped(from, message),
       gossip: (from, message) => this.#gossip?.receive(from, message),
       connected: (peer) => this.#gossip?.connected(peer),
-      turnedAway: (peer, reason) => {
-        if (this.#replica.state.members.has(peer)) this.#departure.turnedAway(reason);
-      },
+      turnedAway: (peer, reason) => this.#departure.turnedAway(peer, reason),
       disconnected: (peer) => this.#gossip?.disconnected(peer),
       versionsOf: (peer) => this.#versionsOf(peer),
     });
     // What a snapshot brought back is as if it had just been applied.
     if (this.#replica.state.appliedIndex > 0) this.#applied(null);
+  }
+
+  #createDeparture(): Departure {
+    const { clock, transport } = this.#ports;
+    const voters = () => this.#replica.consensus.status().membership.voters;
+    return new Departure({ clock, self: transport.self, voters, out: () => this.#end({ kind: "removed" }) });
   }
 
   get phase(): NodePhase {
