@@ -81,7 +81,11 @@ export const NODE: CommandSpec = {
     { name: "slots", value: "N", description: "Tasks that run at the same time (default: one per two cores)" },
     { name: "memory", value: "SIZE", description: "Memory for jobs (default: 60 % of RAM)" },
     { name: "voter", value: "auto|yes|no", description: "Whether it may vote in elections (default: auto)" },
-    { name: "mdns", value: null, description: "Find nodes, and be found, in the local network" },
+    {
+      name: "mdns",
+      value: null,
+      description: "Members find each other again in the local network when addresses change",
+    },
     { name: "config", value: "FILE", description: "Options from a TOML or JSON file" },
     { name: "log-format", value: "text|json", description: "Lines for people or for programs (default: text)" },
     { name: "log-level", value: "LEVEL", description: "debug, info (default), warn or error" },

@@ -1,13 +1,13 @@
 import packageData from "../../../package.json" with { type: "json" };
 import { parseToken } from "../../cluster/mod.ts";
-import { ClusterNode, keptName, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
+import { ClusterNode, keptName, memberFound, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
 import { machineDefaults, openNodeHost, type Terminal } from "../../platform/mod.ts";
 import { EXIT } from "../error.ts";
 import type { ParsedCommand } from "../parse.ts";
 import { greet } from "./greeting.ts";
 import { openFreeDirectory } from "./node_directory.ts";
 import { type NodeCommandOptions, readNodeOptions } from "./node_options.ts";
-import type { Serving } from "./serving.ts";
+import type { FoundHook, Serving } from "./serving.ts";
 
 /** A node that cannot go on without others says so after this time. */
 const WAITING_MS = 5_000;
@@ -23,8 +23,18 @@ export async function runNode(on: Terminal, parsed: ParsedCommand): Promise<numb
   });
   const { token, listen, announce, logFormat, logLevel, hasMdns } = options;
   const cluster = token === null ? {} : { cluster: parseToken(token).cluster };
+  let found: FoundHook = () => undefined;
   const opened = await openFreeDirectory(options, (dataDir) =>
-    openNodeHost({ dataDir, listen, announce, logFormat, logLevel, mdns: hasMdns, ...cluster }),
+    openNodeHost({
+      dataDir,
+      listen,
+      announce,
+      logFormat,
+      logLevel,
+      mdns: hasMdns,
+      found: (peer, addresses) => found(peer, addresses),
+      ...cluster,
+    }),
   );
   const { host } = opened;
   const name = options.name ?? keptName(host.ports.keepsake) ?? (await defaultName(opened.number));
@@ -36,7 +46,10 @@ export async function runNode(on: Terminal, parsed: ParsedCommand): Promise<numb
     uncaught.reject(error);
   });
   try {
-    const serving = { host, dataDir: opened.dataDir, name, isOnlyOne: opened.number === 1 };
+    const onFound = (hook: FoundHook) => {
+      found = hook;
+    };
+    const serving: Serving = { host, dataDir: opened.dataDir, name, isOnlyOne: opened.number === 1, onFound };
     return await Promise.race([serve(on, serving, options), uncaught.promise]);
   } finally {
     release();
@@ -52,6 +65,8 @@ async function defaultName(number: number): Promise<string> {
 async function serve(on: Terminal, serving: Serving, options: NodeCommandOptions): Promise<number> {
   const ended = Promise.withResolvers<NodeEnd>();
   const node = new ClusterNode(serving.host.ports, await nodeOptions(options, serving.name), { ended: ended.resolve });
+  const { transport } = serving.host.ports;
+  serving.onFound((peer, addresses) => memberFound(node, transport, { peer, addresses }));
   const interrupted = Promise.withResolvers<"interrupted">();
   const release = on.onInterrupt(() => interrupted.resolve("interrupted"));
   const calm = on.schedule(WAITING_MS, () => void sayWaiting(on, node));

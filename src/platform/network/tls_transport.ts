@@ -17,7 +17,7 @@ import {
 import { peerIdFromString } from "@libp2p/peer-id";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { type Keys, type PeerId, TransportError } from "../../kernel/mod.ts";
-import { formatAddress, parseAddress } from "./address.ts";
+import { formatAddress, parseAddress, reachableHosts } from "./address.ts";
 import { CertificateError, type Identity } from "./certificate.ts";
 import { HANDSHAKE_TIMEOUT_MS, HANDSHAKES_MAX, STOP_GRACE_MS, STRANGER_BYTES_MAX } from "./limits.ts";
 import type { RefusalLog } from "./refusal_log.ts";
@@ -205,7 +205,9 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
   }
 
   getAddrs(): Multiaddr[] {
-    return this.address === null ? [] : [multiaddr(this.address)];
+    if (this.address === null) return [];
+    const { host, port } = parseAddress(this.address);
+    return reachableHosts(host).map((reachable) => multiaddr(formatAddress(reachable, port, null)));
   }
 
   updateAnnounceAddrs(): void {}
