@@ -22,8 +22,9 @@ export interface TaskReport {
   readonly isFinal?: boolean;
   /** Of a finished task. */
   readonly outputBytes?: number;
-  /** As deployed; told to a new JobManager. */
+  /** As deployed; both are told to a new JobManager. */
   readonly inputs?: readonly InputPlace[];
+  readonly slot?: number;
 }
 
 export type Fact =

@@ -116,9 +116,9 @@ export class JobMachine {
         return this.#tasks?.loseOutput(fact, nowMs) ?? [];
       case "agentLost":
         this.#agents = this.#agents.filter(({ peer }) => peer !== fact.peer);
-        return this.#tasks?.lose({ ...fact, upToAttempt: Number.MAX_SAFE_INTEGER }, nowMs) ?? [];
+        return this.#lose({ ...fact, upToAttempt: Number.MAX_SAFE_INTEGER }, nowMs);
       case "executorLost":
-        return this.#tasks?.lose(fact, nowMs) ?? [];
+        return this.#lose(fact, nowMs);
       case "verb":
         return this.#verb(fact.verb);
       case "inventoryDone":
@@ -164,6 +164,13 @@ export class JobMachine {
       return [];
     }
     return this.#isAdopting ? this.#tasks.adopt(report, nowMs) : this.#tasks.report(report, nowMs);
+  }
+
+  #lose(of: Parameters<Tasks["lose"]>[0], nowMs: number): Action[] {
+    if (this.#tasks !== null) return this.#tasks.lose(of, nowMs);
+    const kept = this.#early.filter(({ peer, attempt }) => peer !== of.peer || attempt > of.upToAttempt);
+    this.#early.splice(0, this.#early.length, ...kept);
+    return [];
   }
 
   #settle(nowMs: number): Action[] {

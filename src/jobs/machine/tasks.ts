@@ -128,7 +128,7 @@ export class Tasks {
   adopt(report: TaskReport, nowMs: number): Action[] {
     const number = this.numberOf(report.task);
     const isStanding = report.status !== "failed" && report.status !== "ended";
-    if (number === null || !isStanding) return [];
+    if (number === null || !isStanding) return this.report(report, nowMs);
     const record = this.at(number);
     if (report.attempt < record.attempt) return [cancelOf(report)];
     const before =
@@ -138,6 +138,7 @@ export class Tasks {
     this.#adoptedInputs.set(number, report.inputs ?? []);
     record.attempt = report.attempt;
     record.peer = report.peer;
+    record.slot = report.slot ?? 0;
     record.outputBytes = report.outputBytes ?? 0;
     set(record, report.status === "running" ? "running" : report.status, nowMs);
     return before;
@@ -151,7 +152,9 @@ export class Tasks {
     const actions: Action[] = [];
     for (const [number, inputs] of this.#adoptedInputs) {
       // Whether an earlier run was read nobody knows: a later one must take it for granted.
-      if (this.#isReplaced(inputs)) actions.push(...this.#reset([number, ...this.#downstream(number)], nowMs));
+      if (!this.#isReplaced(inputs)) continue;
+      const region = this.graph.regions[this.graph.regionOf[number] as number] as readonly number[];
+      actions.push(...this.#reset([...region, ...region.flatMap((member) => [...this.#downstream(member)])], nowMs));
     }
     this.#adoptedInputs.clear();
     for (const record of this.records) record.hasGiven = true;
@@ -392,13 +395,15 @@ export class Tasks {
     return (this.graph.producers[number] ?? []).every((producer) => this.#isDone(producer));
   }
 
+  /** Whoever has read of the task, directly or not, with all of their regions. */
   #downstream(number: number): ReadonlySet<number> {
     const found = new Set<number>();
     const visit = (from: number): void => {
       for (const reader of this.graph.consumers[from] ?? []) {
         if (found.has(reader)) continue;
-        found.add(reader);
-        visit(reader);
+        const region = this.graph.regions[this.graph.regionOf[reader] as number] as readonly number[];
+        for (const member of region) found.add(member);
+        region.forEach(visit);
       }
     };
     visit(number);

@@ -17,10 +17,11 @@ function randomChaos(random: Random): Chaos {
     leaderChanges: chance(0.02),
     verbs: chance(0.01),
     isFinal: chance(0.2),
+    delays: chance(0.03),
   };
 }
 
-function runCase(seed: number): World {
+export function runCase(seed: number): World {
   const random = new Random(seed);
   const plan = planOf(random.pick(FLOW_NAMES), { parallelism: random.pick([1, 2, 4]), pipelines: random.chance(0.5) });
   const world = new World(plan, random, { agents: 3, slots: 3 });

@@ -21,6 +21,7 @@ interface HeldTask {
   readonly attempt: number;
   readonly jobAttempt: number;
   readonly inputs: readonly InputPlace[];
+  readonly slot: number;
   status: "running" | "finished" | "committed";
   /** Which run of every unrepeatable task its rows come from. */
   versions: ReadonlyMap<string, number>;
@@ -43,6 +44,8 @@ export interface Chaos {
   readonly leaderChanges: number;
   readonly verbs: number;
   readonly isFinal: number;
+  /** Everything takes so long that what was waited for is overdue. */
+  readonly delays: number;
 }
 
 export const CALM: Chaos = {
@@ -52,6 +55,7 @@ export const CALM: Chaos = {
   leaderChanges: 0,
   verbs: 0,
   isFinal: 0,
+  delays: 0,
 };
 
 export const nameOf = ({ fragment, index }: TaskVertex) => `${fragment}.${index}`;
@@ -109,7 +113,8 @@ export class World {
     if (chance(chaos.verbs)) this.verb(pick(["stop", "cancel", "restart", "continue"] as const));
     const moves = [() => this.#deliverFact(), () => this.#carryOutAction(), () => this.#work(chaos)];
     pick(moves)();
-    if (chance(0.1)) this.#wakeUp();
+    if (chance(0.1)) this.#wait(1 + this.#random.below(20));
+    if (chance(chaos.delays)) this.#wakeUp();
     if (chance(0.05)) this.#revive();
   }
 
@@ -232,12 +237,12 @@ export class World {
       if (other?.status === "running")
         throw new Error(`task ${name} runs twice: ${other.attempt} at ${peer}, now ${action.attempt}`);
     }
-    const running = [...agent.held.values()].filter(({ status }) => status === "running").length;
-    if (running >= agent.slots) throw new Error(`${agent.peer} has ${running} tasks in ${agent.slots} slots`);
+    const inSlot = [...agent.held.values()].find(({ status, slot }) => status === "running" && slot === action.slot);
+    if (inSlot !== undefined) throw new Error(`${name} in slot ${action.slot}, where ${nameOf(inSlot.task)} runs`);
     agent.seen.set(name, action.attempt);
     this.deployed.push({ name, peer: action.peer, attempt: action.attempt });
-    const { task, attempt, jobAttempt, inputs } = action;
-    const held: HeldTask = { task, attempt, jobAttempt, inputs, status: "running", versions: new Map() };
+    const { task, attempt, jobAttempt, inputs, slot } = action;
+    const held: HeldTask = { task, attempt, jobAttempt, inputs, slot, status: "running", versions: new Map() };
     agent.held.set(name, held);
     this.#report(agent.peer, held, "running");
   }
@@ -305,8 +310,8 @@ export class World {
   }
 
   #factOf(peer: PeerId, held: HeldTask, status: "running" | "finished" | "committed" | "failed" | "ended") {
-    const { task, attempt, jobAttempt, inputs } = held;
-    return { kind: "task", jobAttempt, task, attempt, peer, status, inputs } as const;
+    const { task, attempt, jobAttempt, inputs, slot } = held;
+    return { kind: "task", jobAttempt, task, attempt, peer, status, inputs, slot } as const;
   }
 
   #report(peer: PeerId, held: HeldTask, status: "running" | "finished" | "committed"): void {
@@ -350,8 +355,11 @@ export class World {
   }
 
   #wakeUp(): void {
-    const dueMs = this.machine.nextDueMs(this.nowMs);
-    this.nowMs = dueMs === null ? this.nowMs + 1 : Math.max(this.nowMs + 1, dueMs);
+    this.#wait((this.machine.nextDueMs(this.nowMs) ?? 0) - this.nowMs);
+  }
+
+  #wait(delayMs: number): void {
+    this.nowMs += Math.max(1, delayMs);
     this.#feed({ kind: "tick" });
   }
 

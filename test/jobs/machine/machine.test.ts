@@ -1,0 +1,371 @@
+import { describe, expect, test } from "vitest";
+import {
+  type Action,
+  type AgentFacts,
+  type Fact,
+  JobMachine,
+  type JobState,
+  type MachineSettings,
+  type PhysicalPlan,
+  type TaskReport,
+  type TaskVertex,
+} from "../../../src/jobs/mod.ts";
+import type { PeerId } from "../../../src/kernel/mod.ts";
+import { Random } from "../../differential/random.ts";
+import { planOf } from "./plans.ts";
+import { CALM, nameOf, World } from "./world.ts";
+
+const [A, B] = ["a", "b"] as PeerId[] as [PeerId, PeerId];
+const agent = (peer: PeerId, slots: number): AgentFacts => {
+  return { peer, slotCount: slots, freeSlots: [...Array(slots).keys()], slotMemoryBytes: 1, load: 0 };
+};
+
+/** A machine whose moves are committed at once. */
+class Driven {
+  machine: JobMachine;
+  nowMs = 0;
+  readonly states: JobState[] = ["submitted"];
+  readonly plan: PhysicalPlan;
+  at = { state: "submitted" as JobState, attempt: 1, reason: "" };
+  #term = 1;
+  readonly #settings: Partial<MachineSettings>;
+
+  constructor(plan: PhysicalPlan, settings: Partial<MachineSettings> = {}) {
+    this.plan = plan;
+    this.#settings = settings;
+    this.machine = this.#make();
+  }
+
+  #make(): JobMachine {
+    return new JobMachine({ jobId: "j", term: this.#term, at: this.at, settings: this.#settings });
+  }
+
+  newJobManager(): void {
+    this.#term++;
+    this.machine = this.#make();
+  }
+
+  feed(fact: Fact): Action[] {
+    const others: Action[] = [];
+    let actions = this.machine.step(fact, this.nowMs);
+    while (actions.length > 0) {
+      const next: Action[] = [];
+      for (const action of actions) {
+        if (action.kind === "move") {
+          const attempt = action.to === "restarting" ? action.attempt + 1 : action.attempt;
+          this.at = { state: action.to, attempt, reason: action.reason };
+          this.states.push(action.to);
+          next.push(...this.machine.step({ kind: "moved", ...this.at }, this.nowMs));
+        } else if (action.kind === "compile") {
+          next.push(...this.machine.step({ kind: "planned", plan: this.plan }, this.nowMs));
+        } else others.push(action);
+      }
+      actions = next;
+    }
+    return others;
+  }
+
+  report(
+    of: Extract<Action, { kind: "deploy" }>,
+    status: TaskReport["status"],
+    more: Partial<TaskReport> = {},
+  ): Action[] {
+    const { jobAttempt, task, attempt, peer, inputs } = of;
+    return this.feed({ kind: "task", jobAttempt, task, attempt, peer, status, inputs, ...more });
+  }
+}
+
+function deploysIn(actions: readonly Action[]) {
+  return actions.filter((action) => action.kind === "deploy");
+}
+
+function started(driven: Driven, agents: readonly AgentFacts[]) {
+  const first = driven.feed({ kind: "tick" });
+  return deploysIn([...first, ...driven.feed({ kind: "agents", agents })]);
+}
+
+/** Runs what is deployed to its end, wave by wave; all that was deployed. */
+function runOn(
+  driven: Driven,
+  deploys: readonly Extract<Action, { kind: "deploy" }>[],
+  until: (task: TaskVertex) => boolean = () => false,
+) {
+  const all = [...deploys];
+  for (let i = 0; i < all.length; i++) {
+    const deploy = all[i] as Extract<Action, { kind: "deploy" }>;
+    const begun = driven.report(deploy, "running");
+    if (until(deploy.task)) return { all, last: deploy, actions: begun };
+    const actions = [...begun, ...driven.report(deploy, "finished", { outputBytes: 10 })];
+    for (const action of actions) {
+      if (action.kind === "deploy") all.push(action);
+      if (action.kind === "commitSink") {
+        const { task, attempt, peer } = action;
+        driven.feed({ kind: "task", jobAttempt: driven.at.attempt, task, attempt, peer, status: "committed" });
+      }
+    }
+  }
+  return { all, last: null, actions: [] };
+}
+
+describe("a job that nothing disturbs", () => {
+  test("goes through its states and runs every task once", () => {
+    const driven = new Driven(planOf("sink", { parallelism: 3 }));
+    const { all } = runOn(driven, started(driven, [agent(A, 2), agent(B, 1)]));
+    expect(driven.states).toEqual(["submitted", "compiling", "scheduling", "running", "finishing", "finished"]);
+    const names = all.map(({ task }) => nameOf(task));
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.length).toBe(driven.plan.fragments.reduce((sum, { parallelism }) => sum + parallelism, 0));
+  });
+
+  test("commits its sinks only when all roots are made", () => {
+    const driven = new Driven(planOf("shared", { parallelism: 2 }));
+    const { all } = runOn(driven, started(driven, [agent(A, 8)]));
+    expect(driven.at.state).toBe("finished");
+    expect(all.length).toBeGreaterThan(5);
+  });
+
+  test("tells tasks where the rows of their producers lie", () => {
+    const driven = new Driven(planOf("sink", { parallelism: 2 }));
+    const { all } = runOn(driven, started(driven, [agent(A, 1), agent(B, 1)]));
+    const reader = all.find(({ task }) => nameOf(task) === "1.0");
+    const producers = all.filter(({ task }) => task.fragment === 0);
+    const places = producers.map(({ task, attempt, peer }) => ({ exchange: 0, producer: task, attempt, peer }));
+    expect(reader?.inputs).toEqual(places);
+  });
+
+  test("waits in scheduling until there are slots", () => {
+    const driven = new Driven(planOf("groups", { parallelism: 2 }));
+    expect(started(driven, [])).toEqual([]);
+    expect(driven.at.state).toBe("scheduling");
+    expect(deploysIn(driven.feed({ kind: "agents", agents: [agent(A, 1)] })).length).toBe(1);
+  });
+
+  test("starts the tasks of a pipelined region together or not at all", () => {
+    const driven = new Driven(planOf("sink", { parallelism: 2, pipelines: true }));
+    expect(started(driven, [agent(A, 4)])).toEqual([]);
+    expect(deploysIn(driven.feed({ kind: "agents", agents: [agent(A, 4), agent(B, 1)] })).length).toBe(5);
+  });
+});
+
+describe("losses", () => {
+  test("only what was lost, and is still needed, is made again", () => {
+    const driven = new Driven(planOf("sink", { parallelism: 2 }));
+    const { all } = runOn(driven, started(driven, [agent(A, 1), agent(B, 1)]), ({ fragment }) => fragment === 2);
+    const lost = all.filter(({ peer, task }) => peer === B && task.fragment < 2).map(({ task }) => nameOf(task));
+    expect(lost.length).toBeGreaterThan(0);
+    const sink = all.at(-1) as Extract<Action, { kind: "deploy" }>;
+    const actions = driven.feed({ kind: "agentLost", peer: B, reason: "kill -9" });
+    for (const action of actions) {
+      if (action.kind === "cancelTask")
+        actions.push(
+          ...driven.report({ ...sink, task: action.task, attempt: action.attempt, peer: action.peer }, "ended"),
+        );
+    }
+    const again = runOn(driven, deploysIn(actions)).all.map(({ task }) => nameOf(task));
+    expect(driven.at.state).toBe("finished");
+    expect(again.filter((name) => name !== "2.0").sort()).toEqual(lost.sort());
+  });
+
+  test("rows that nobody has to read any more are not made again", () => {
+    const driven = new Driven(planOf("groups", { parallelism: 1 }));
+    const [only] = started(driven, [agent(A, 1), agent(B, 1)]);
+    if (only === undefined) throw new Error("nothing was deployed");
+    driven.report(only, "running");
+    driven.report(only, "finished");
+    expect(driven.at.state).toBe("finished");
+    expect(driven.feed({ kind: "agentLost", peer: only.peer, reason: "gone" })).toEqual([]);
+  });
+
+  test("an executor's loss does not touch what its successor runs", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 2 }));
+    const [first, second] = started(driven, [agent(A, 2)]);
+    if (first === undefined || second === undefined) throw new Error("two tasks");
+    const loss = { kind: "executorLost", peer: A, upToAttempt: first.attempt, reason: "out of memory" } as const;
+    expect(deploysIn(driven.feed(loss)).map(({ task }) => task)).toEqual([first.task]);
+    expect(driven.report(second, "running")).toEqual([]);
+  });
+
+  test("a report of an older attempt has that attempt cancelled and changes nothing", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 1 }));
+    const [old] = started(driven, [agent(A, 1), agent(B, 1)]);
+    if (old === undefined) throw new Error("nothing was deployed");
+    const [next] = deploysIn(driven.feed({ kind: "agentLost", peer: old.peer, reason: "cut off" }));
+    expect(next?.attempt).toBeGreaterThan(old.attempt);
+    const { task, attempt, peer } = old;
+    expect(driven.report(old, "finished")).toEqual([{ kind: "cancelTask", task, attempt, peer }]);
+    expect(driven.at.state).toBe("scheduling");
+  });
+});
+
+describe("failures", () => {
+  test("a failed task runs again, later each time, and then the job fails with the reasons", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 1 }), {
+      restartsMax: 0,
+      taskRetriesMax: 2,
+      backoffMs: 100,
+    });
+    let [deploy] = started(driven, [agent(A, 1)]);
+    const waits: number[] = [];
+    while (deploy !== undefined) {
+      driven.report(deploy, "running");
+      driven.report(deploy, "failed", { reason: "disk full" });
+      if (driven.at.state === "failed") break;
+      const dueMs = driven.machine.nextDueMs(driven.nowMs) as number;
+      waits.push(dueMs - driven.nowMs);
+      driven.nowMs = dueMs;
+      [deploy] = deploysIn(driven.feed({ kind: "tick" }));
+    }
+    expect(waits).toEqual([100, 200]);
+    expect(driven.at).toMatchObject({ state: "failed", reason: "task 0.0: disk full (failed 3 times)" });
+    expect(driven.machine.tasks[0]?.reasons).toEqual(["disk full", "disk full", "disk full"]);
+  });
+
+  test("a final failure ends the job at once, and its other tasks", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 2 }));
+    const [one, other] = started(driven, [agent(A, 2)]);
+    if (one === undefined || other === undefined) throw new Error("two tasks");
+    driven.report(other, "running");
+    const actions = driven.report(one, "failed", { reason: "division by zero", isFinal: true });
+    expect(actions).toMatchObject([{ kind: "cancelTask", attempt: other.attempt }]);
+    expect(driven.at.state).toBe("failing");
+    expect(driven.report(other, "ended")).toEqual([{ kind: "release", upToAttempt: 1 }]);
+    expect(driven.at).toMatchObject({ state: "failed", reason: "task 0.0: division by zero" });
+  });
+
+  test("a job is tried as a whole as often as it may", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 1 }), { restartsMax: 1, taskRetriesMax: 0, backoffMs: 5 });
+    for (let [deploy] = started(driven, [agent(A, 1)]); deploy !== undefined; ) {
+      driven.report(deploy, "failed", { reason: "cut" });
+      driven.nowMs += 5;
+      [deploy] = deploysIn(driven.feed({ kind: "tick" }));
+    }
+    expect(driven.at).toMatchObject({ state: "failed", attempt: 2 });
+    expect(driven.states.filter((state) => state === "restarting").length).toBe(1);
+  });
+
+  test("a plan that cannot be made fails the job with the reason", () => {
+    const machine = new JobMachine({ jobId: "j", term: 1, at: { state: "compiling", attempt: 1, reason: "" } });
+    expect(machine.step({ kind: "tick" }, 0)).toEqual([{ kind: "compile" }]);
+    const actions = machine.step({ kind: "planFailed", reason: "no column x" }, 0);
+    expect(actions).toEqual([
+      { kind: "move", from: "compiling", to: "failing", attempt: 1, reason: "final: no column x" },
+    ]);
+  });
+
+  test("a task that does not begin is begun elsewhere, one that does not end costs its executor", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 1 }), { deployTimeoutMs: 50, cancelTimeoutMs: 30 });
+    started(driven, [agent(A, 1)]);
+    driven.nowMs = 50;
+    expect(driven.feed({ kind: "tick" })).toMatchObject([{ kind: "cancelTask", peer: A }]);
+    driven.nowMs = 80;
+    expect(driven.feed({ kind: "tick" })).toMatchObject([{ kind: "endExecutor", peer: A }]);
+  });
+});
+
+describe("what the user asks for", () => {
+  const verb = (driven: Driven, of: "stop" | "cancel" | "restart" | "continue") =>
+    driven.feed({ kind: "verb", verb: of });
+
+  test("cancel ends the tasks, then the job", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 1 }));
+    const [deploy] = started(driven, [agent(A, 1)]);
+    expect(verb(driven, "cancel")).toMatchObject([{ kind: "cancelTask" }]);
+    expect(driven.at.state).toBe("cancelling");
+    if (deploy !== undefined) driven.report(deploy, "ended");
+    expect(driven.at.state).toBe("cancelled");
+  });
+
+  test("a stopped job can be continued, others cannot", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 1 }));
+    started(driven, []);
+    expect(verb(driven, "continue")).toMatchObject([{ kind: "refuse", reason: expect.stringContaining("scheduling") }]);
+    verb(driven, "stop");
+    expect(driven.at.state).toBe("stopped");
+    expect(verb(driven, "stop")).toMatchObject([{ kind: "refuse" }]);
+    verb(driven, "continue");
+    expect(driven.at).toMatchObject({ state: "scheduling", attempt: 2 });
+  });
+
+  test("stop stays a stop when the JobManager changes in between", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 1 }));
+    started(driven, [agent(A, 1)]);
+    verb(driven, "stop");
+    expect(driven.at.state).toBe("cancelling");
+    driven.newJobManager();
+    driven.feed({ kind: "tick" });
+    driven.feed({ kind: "inventoryDone" });
+    expect(driven.at.state).toBe("stopped");
+  });
+
+  test("restart begins a new attempt of a running job and of an ended one", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 1 }), { restartsMax: 0 });
+    const [deploy] = started(driven, [agent(A, 1)]);
+    if (deploy === undefined) throw new Error("nothing was deployed");
+    driven.report(deploy, "running");
+    verb(driven, "restart");
+    const [again] = deploysIn(driven.report(deploy, "ended"));
+    expect(driven.at).toMatchObject({ state: "scheduling", attempt: 2 });
+    if (again === undefined) throw new Error("nothing was deployed again");
+    driven.report(again, "running");
+    driven.report(again, "finished");
+    expect(driven.at.state).toBe("finished");
+    expect(deploysIn(verb(driven, "restart"))).toMatchObject([{ jobAttempt: 3 }]);
+  });
+});
+
+describe("a change of the JobManager", () => {
+  test("disturbs no task: what runs goes on, what is finished stays, the rest is deployed", () => {
+    const driven = new Driven(planOf("sink", { parallelism: 2 }));
+    const [one, other] = started(driven, [agent(A, 2)]);
+    if (one === undefined || other === undefined) throw new Error("two tasks");
+    driven.report(one, "running");
+    driven.report(one, "finished");
+    driven.report(other, "running");
+    driven.newJobManager();
+    expect(driven.feed({ kind: "agents", agents: [agent(A, 2)] })).toEqual([]);
+    driven.report(one, "finished");
+    driven.report(other, "running");
+    expect(driven.feed({ kind: "inventoryDone" })).toEqual([]);
+    const next = deploysIn(driven.report(other, "finished"));
+    expect(next.map(({ task }) => nameOf(task))).toEqual(["1.0", "1.1"]);
+    for (const { attempt } of next) expect(attempt).toBeGreaterThan(2 ** 21);
+    runOn(driven, next);
+    expect(driven.at.state).toBe("finished");
+  });
+
+  test("commits sinks again that it does not know to be committed", () => {
+    const driven = new Driven(planOf("sink", { parallelism: 1 }));
+    const [only] = started(driven, [agent(A, 1)]);
+    if (only === undefined) throw new Error("nothing was deployed");
+    driven.report(only, "running");
+    const [first] = driven.report(only, "finished");
+    expect(first).toMatchObject({ kind: "commitSink", attempt: only.attempt });
+    driven.newJobManager();
+    driven.feed({ kind: "tick" });
+    driven.report(only, "finished");
+    expect(driven.feed({ kind: "inventoryDone" })).toMatchObject([{ kind: "commitSink", attempt: only.attempt }]);
+    driven.report(only, "committed");
+    expect(driven.at.state).toBe("finished");
+  });
+});
+
+test("with one agent's crash in the middle, the tasks of the others run once", () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const world = new World(planOf("groups", { parallelism: 4 }), new Random(seed), { agents: 3, slots: 2 });
+    for (let i = 0; i < 200 && world.state !== "running"; i++) world.step(CALM);
+    for (let i = 0; i < seed; i++) world.step(CALM);
+    const before = world.deployed.length;
+    world.crash("peer1" as PeerId);
+    for (let i = 0; i < 20_000 && !world.hasEnded; i++) {
+      world.step(CALM);
+      if (i % 20 === 0) world.rest();
+    }
+    expect(world.state).toBe("finished");
+    expect(world.attempt).toBe(1);
+    const early = world.deployed.slice(0, before);
+    const again = world.deployed.slice(before).filter(({ name }) => early.some((each) => each.name === name));
+    const touched = again.filter(({ name }) => early.every((each) => each.name !== name || each.peer !== "peer1"));
+    // Readers of lost rows start anew as well: those that were running.
+    expect(touched.length, `seed ${seed}`).toBeLessThanOrEqual(4);
+  }
+});
