@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { createKeys } from "../../src/platform/mod.ts";
 import { newCluster } from "./clusters.ts";
 import type { Ended, NodeProcess } from "./harness.ts";
 
@@ -80,9 +81,12 @@ test("a cluster and its second use: nobody at the address, itself, another clust
 
   await node.stop();
   expectRefusal(await node.start(...stranger.invitation).ended(), /belongs to.*--data-dir/s);
-  const itself = cluster.node({ name: "itself" });
-  const keyed = await itself.start("--join", stranger.address, "--token", "sage1.nonsense").ended();
-  expectRefusal(keyed, /token/);
+  const spoilt = await lost.start("--join", stranger.address, "--token", "sage1.nonsense").ended();
+  expectRefusal(spoilt, /token/);
+  const [, , publicKey = ""] = readFileSync(join(lost.dataDir, "identity.key"), "utf8").trim().split(" ");
+  const self = (await createKeys()).peerOf(Uint8Array.from(Buffer.from(publicKey, "base64url")));
+  const own = await lost.start("--join", `/ip4/127.0.0.1/tcp/7400/p2p/${self}`, "--token", token).ended();
+  expectRefusal(own, /that is this node itself\. Use another node's address/);
 });
 
 test("a data directory that is something else, and one that cannot be made", async () => {
