@@ -13,7 +13,7 @@ import { clusterStatus, settingSet } from "../../src/protocol/mod.ts";
 
 export const keys = createKeys();
 const ROOT = join(import.meta.dirname, "..", "..");
-const BUN = join(ROOT, "node_modules", ".bin", "bun");
+export const BUN = join(ROOT, "node_modules", ".bin", "bun");
 
 export interface LogLine {
   readonly level: string;

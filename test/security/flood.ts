@@ -7,9 +7,7 @@ import { createKeys } from "../../src/platform/keys.ts";
 import { createIdentity } from "../../src/platform/network/certificate.ts";
 import { parseAddress } from "../../src/platform/network/mod.ts";
 import { Attacker } from "./attacker.ts";
-
-export const FLOODS = ["silent", "greeting", "encrypted", "guests"] as const;
-export type FloodKind = (typeof FLOODS)[number];
+import type { FloodKind } from "./flood_kinds.ts";
 
 /** The begin of a ClientHello. */
 const GREETING = Uint8Array.from([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]);
