@@ -278,6 +278,7 @@ export class JobMachine {
   #schedule(tasks: Tasks, nowMs: number): Action[] {
     const actions: Action[] = [];
     for (const region of tasks.runnable(nowMs)) {
+      if (!tasks.canRun(region, nowMs)) continue;
       const needs = region.map((number): TaskNeeds => {
         const inputBytes = tasks.inputBytesOf(number);
         const near = [...inputBytes].sort((a, b) => b[1] - a[1]).map(([peer]) => peer);

@@ -207,11 +207,14 @@ export class Tasks {
 
   /** Regions that have to run now for the roots to be made, and can; producers first. */
   runnable(nowMs: number): readonly (readonly number[])[] {
-    return this.wanted().filter((region) => {
-      return region.every((number) => {
-        const { status, notBeforeMs } = this.at(number);
-        return status === "waiting" && notBeforeMs <= nowMs && this.#isFed(number);
-      });
+    return this.wanted().filter((region) => this.canRun(region, nowMs));
+  }
+
+  /** Deploying one region can undo what another has read. */
+  canRun(region: readonly number[], nowMs: number): boolean {
+    return region.every((number) => {
+      const { status, notBeforeMs } = this.at(number);
+      return status === "waiting" && notBeforeMs <= nowMs && this.#isFed(number);
     });
   }
 
