@@ -95,8 +95,15 @@ export function wireOf(schema: any): fc.Arbitrary<any> {
   }
 }
 
+/** Also those of a schema that another one wraps in a pipe of its own. */
+function actionsOf(schema: any): any[] {
+  return (schema.pipe ?? []).flatMap((part: any) =>
+    part === schema || part.pipe === undefined ? [part] : actionsOf(part),
+  );
+}
+
 function limit(schema: any, type: string, fallback: number): number {
-  return schema.pipe?.find((action: any) => action.type === type)?.requirement ?? fallback;
+  return actionsOf(schema).find((action) => action.type === type)?.requirement ?? fallback;
 }
 
 function textOf(schema: any): fc.Arbitrary<string> {
@@ -115,7 +122,7 @@ function textOf(schema: any): fc.Arbitrary<string> {
 function numberOf(schema: any): fc.Arbitrary<number> {
   const min = limit(schema, "min_value", -1e6);
   const max = limit(schema, "max_value", 1e6);
-  const isInteger = schema.pipe?.some((action: any) => action.type === "safe_integer");
+  const isInteger = actionsOf(schema).some((action) => action.type === "safe_integer");
   return isInteger ? fc.integer({ min, max }) : fc.double({ min, max, noNaN: true }).map((number) => number + 0);
 }
 

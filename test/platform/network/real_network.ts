@@ -1,7 +1,7 @@
 /** The real network for the conformance suite. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Transport } from "../../../src/kernel/mod.ts";
-import type { NetworkUnderTest } from "../../kernel/transport_conformance.ts";
+import type { NetworkUnderTest } from "../../kernel/transport_parts.ts";
 import { type Made, make, until } from "./support.ts";
 
 export function realNetwork(): NetworkUnderTest {
