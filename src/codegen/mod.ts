@@ -1,3 +1,4 @@
+export { hashBytes, mix } from "./aggregate/hash.ts";
 export {
   type AggregateLayout,
   type AggregateTerminal,
@@ -19,7 +20,6 @@ export {
   tableOffset,
   ValueBlock,
 } from "./aggregate/mod.ts";
-export { hashBytes, mix } from "./aggregate/hash.ts";
 export { COLUMN_WORDS, type ColumnWord, inputWord } from "./column_load.ts";
 export { type ContextLayout, Header } from "./context.ts";
 export {
