@@ -32,6 +32,7 @@ export class Attacker {
       mdns: false,
       found: () => undefined,
       mayConnect: () => null,
+      isKnownHost: () => true,
       connected: () => undefined,
       streamed: (_protocol, stream) => stream.abort(new Error("nothing is served here")),
     });

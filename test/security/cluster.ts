@@ -116,6 +116,27 @@ export async function startCluster(count = 3): Promise<TestCluster> {
     all.push(node);
     return node;
   };
+  const stop = async () => {
+    for (const { child } of all) child.kill("SIGKILL");
+    await until(() => all.every((node) => !node.isRunning()));
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    return { dir, nodes: all, addNode: add, ...(await grow(dir, { all, add, count, stop })) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface Growing {
+  readonly all: readonly NodeProcess[];
+  readonly add: TestCluster["addNode"];
+  readonly count: number;
+  readonly stop: () => Promise<void>;
+}
+
+async function grow(dir: string, { all, add, count, stop }: Growing) {
   const first = add("n1");
   const hello = await until(() => /--join (\S+) --token (\S+)/.exec(first.out())).catch((error: unknown) => {
     throw new Error(`the first node did not start: ${first.err()}`, { cause: error });
@@ -135,13 +156,11 @@ export async function startCluster(count = 3): Promise<TestCluster> {
     const { members } = await client.call(clusterStatus, {});
     voters = members.filter(({ isVoter, health }) => isVoter && health === "alive").length;
   }
-  const stop = async () => {
+  const closeAll = async () => {
     await client.close();
-    for (const { child } of all) child.kill("SIGKILL");
-    await until(() => all.every((node) => !node.isRunning()));
-    rmSync(dir, { recursive: true, force: true });
+    await stop();
   };
-  return { dir, nodes: all, admin, joinToken, token: parseToken(joinToken), client, addNode: add, stop };
+  return { admin, joinToken, token: parseToken(joinToken), client, stop: closeAll };
 }
 
 /** Settings committed a second by `clients` callers at once. */

@@ -9,6 +9,8 @@ import { parseAddress } from "../../src/platform/network/mod.ts";
 import { Attacker } from "./attacker.ts";
 import type { FloodKind } from "./flood_kinds.ts";
 
+/** Another host than the one of the nodes and their clients. */
+const FROM = { host: "127.0.0.1", ...(process.platform === "linux" ? { localAddress: "127.0.0.2" } : {}) };
 /** The begin of a ClientHello. */
 const GREETING = Uint8Array.from([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]);
 
@@ -16,13 +18,13 @@ async function connections(kind: FloodKind): Promise<(address: Address) => Promi
   const keys = createKeys();
   if (kind === "silent" || kind === "greeting") {
     return async (address) => {
-      const socket = connectTcp(parseAddress(address).port, "127.0.0.1").on("error", () => undefined);
+      const socket = connectTcp({ ...FROM, port: parseAddress(address).port }).on("error", () => undefined);
       if (kind === "greeting") socket.once("connect", () => socket.write(GREETING));
     };
   }
   if (kind === "encrypted") {
     const { certificate: cert, privateKey: key } = createIdentity(keys.create(), keys);
-    const options = { cert, key, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["/yamux/1.0.0"] };
+    const options = { ...FROM, cert, key, rejectUnauthorized: false, ALPNProtocols: ["/yamux/1.0.0"] };
     return async (address) => {
       connectTls({ ...options, port: parseAddress(address).port }).on("error", () => undefined);
     };

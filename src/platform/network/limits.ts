@@ -4,6 +4,9 @@
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** Connections that have not finished their TLS handshake; the oldest gives way to the newest. */
 export const HANDSHAKES_MAX = 256;
+/** Handshakes that one host may begin at once, and a second from then on, unless a peer of that host is admitted. */
+export const HANDSHAKES_AT_ONCE_MAX = 64;
+export const HANDSHAKES_PER_SECOND_MAX = 16;
 /** Encrypted connections that have not yet been admitted; the oldest gives way to the newest. */
 export const UNADMITTED_MAX = 256;
 export const CONNECTIONS_MAX = 8_192;

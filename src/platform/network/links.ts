@@ -28,6 +28,7 @@ export interface LinksOptions {
   readonly mdns: boolean;
   readonly found: (peer: PeerId, addresses: readonly Address[]) => void;
   readonly mayConnect: (peer: PeerId) => string | null;
+  readonly isKnownHost: (host: string) => boolean;
   readonly connected: (connection: Connection) => void;
   readonly streamed: (protocol: StreamProtocol, stream: Stream, connection: Connection) => void;
 }
@@ -66,6 +67,7 @@ export async function startLinks(options: LinksOptions): Promise<Links> {
     logger: LOGGER,
     muxer,
     mayConnect: options.mayConnect,
+    isKnownHost: options.isKnownHost,
   });
   let upgrader: Upgrader | null = null;
   const node = await createLibp2p({

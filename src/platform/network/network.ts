@@ -41,6 +41,7 @@ import {
 } from "./limits.ts";
 import { createLink, type Link } from "./link.ts";
 import type { Links, StreamProtocol } from "./links.ts";
+import { KnownHosts } from "./pace.ts";
 import { Peer } from "./peer.ts";
 import { Pipe } from "./pipe.ts";
 import { RefusalLog } from "./refusal_log.ts";
@@ -79,6 +80,7 @@ class Network implements Transport {
   private readonly links = new Map<string, Link>();
   private readonly unadmitted = new Set<Link>();
   private readonly guests = new Set<Link>();
+  private readonly knownHosts = new KnownHosts();
   private readonly stopping = new AbortController();
   private state: "new" | "running" | "stopped" = "new";
   private network: Links | null = null;
@@ -108,6 +110,7 @@ class Network implements Transport {
         if (peer !== this.self && this.isRunning()) found?.(peer, addresses);
       },
       mayConnect: (peer) => this.mayConnect(peer),
+      isKnownHost: (host) => this.knownHosts.has(host),
       connected: (connection) => this.connected(connection),
       streamed: (protocol, stream, connection) => this.streamed(protocol, stream, connection),
     });
@@ -326,8 +329,10 @@ class Network implements Transport {
   private admitted(link: Link): void {
     clearTimeout(link.helloTimer);
     this.unadmitted.delete(link);
-    if (link.outcome?.theirs !== "guest") this.network?.trust(link.connection);
-    else if (link.dialer !== this.self) {
+    if (link.outcome?.theirs !== "guest") {
+      this.network?.trust(link.connection);
+      this.knownHosts.add(hostOf(link));
+    } else if (link.dialer !== this.self) {
       this.guests.add(link);
       if (this.guests.size > GUESTS_MAX) this.giveWay(this.guests, "too many guests");
     }
@@ -416,6 +421,7 @@ class Network implements Transport {
     link.ready.reject(error);
     const peer = this.peers.get(link.peer);
     if (peer === undefined || link.outcome === null) return;
+    if (link.outcome.theirs !== "guest") this.knownHosts.delete(hostOf(link));
     peer.remove(link);
     if (peer.links.length > 0) return;
     this.forget(peer);
@@ -439,6 +445,11 @@ class Network implements Transport {
       }
     }
   }
+}
+
+/** IP address of the other side. */
+function hostOf({ connection }: Link): string {
+  return connection.remoteAddr.toString().split("/")[2] ?? "";
 }
 
 function isClosedError(error: unknown): boolean {

@@ -20,6 +20,7 @@ import { type Keys, type PeerId, TransportError } from "../../kernel/mod.ts";
 import { formatAddress, parseAddress, reachableHosts } from "./address.ts";
 import { CertificateError, type Identity } from "./certificate.ts";
 import { HANDSHAKE_TIMEOUT_MS, HANDSHAKES_MAX, STOP_GRACE_MS, STRANGER_BYTES_MAX } from "./limits.ts";
+import { Pace } from "./pace.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import { TlsConnection } from "./tls_connection.ts";
 import { dialSocket, provenPeer, serverOptions } from "./tls_socket.ts";
@@ -32,6 +33,8 @@ export interface TlsTransportOptions {
   readonly muxer: StreamMuxerFactory;
   /** Whether another connection of `peer` may be had. */
   readonly mayConnect: (peer: PeerId) => string | null;
+  /** Whether a peer at that IP address is admitted. */
+  readonly isKnownHost: (host: string) => boolean;
 }
 
 function isOurs(address: Multiaddr): boolean {
@@ -98,6 +101,7 @@ export class TlsTransport implements Transport {
       identity,
       keys,
       refusals,
+      isKnownHost: this.options.isKnownHost,
       accept: (socket, peer) => {
         const refusal = this.options.mayConnect(peer);
         if (refusal !== null) {
@@ -152,6 +156,7 @@ interface TlsListenerOptions {
   readonly identity: Identity;
   readonly keys: Keys;
   readonly refusals: RefusalLog;
+  readonly isKnownHost: (host: string) => boolean;
   readonly accept: (socket: TLSSocket, peer: PeerId) => void;
   readonly failed: (error: TransportError) => void;
   readonly bound: (address: string) => void;
@@ -167,6 +172,7 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
   private readonly sockets = new Set<Socket>();
   /** Remote addresses whose end is logged already. */
   private readonly told = new Set<string>();
+  private readonly pace = new Pace(() => performance.now());
   private address: string | null = null;
 
   constructor(options: TlsListenerOptions) {
@@ -229,6 +235,11 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
 
   private arrived(socket: Socket): void {
     const remote = remoteOf(socket);
+    const host = socket.remoteAddress ?? "";
+    socket.on("error", () => undefined); // what follows from it is told by the other events
+    if (!this.pace.take(host) && !this.options.isKnownHost(host)) {
+      return this.drop(remote, socket, "its host begins too many connections");
+    }
     const [oldest] = this.pending;
     if (this.pending.size >= HANDSHAKES_MAX && oldest !== undefined) {
       this.drop(oldest[0], oldest[1], "too many unfinished handshakes");
@@ -243,7 +254,6 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
       this.pending.delete(remote);
       this.sockets.delete(socket);
     });
-    socket.on("error", () => undefined); // what follows from it is told by the other events
   }
 
   /** Some runtimes have forgotten the address of a failed socket: then it is the one that has just been destroyed. */
