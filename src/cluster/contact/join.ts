@@ -58,8 +58,8 @@ export async function askToJoin(
     try {
       return await askAt(ports, { peer, address, token }, as);
     } catch (error) {
-      if (!(error instanceof SageError) || isFinal(error)) throw error;
-      failures.push(`${address}: ${error.message}`);
+      if (isFinal(error)) throw error;
+      failures.push(`${address}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   throw new ContactError(
@@ -79,9 +79,9 @@ export function peerOfAddress(keys: Keys, address: Address): PeerId {
 }
 
 /** Whether another member would say the same. */
-function isFinal(error: SageError<string>): boolean {
+function isFinal(error: unknown): boolean {
   if (error instanceof TransportError) return error.code === "refused";
-  return !error.retryable;
+  return !(error instanceof SageError && error.retryable);
 }
 
 async function askAt(
