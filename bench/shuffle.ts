@@ -2,7 +2,7 @@
  * The exchange: its steps in one process, and then from one process to another over the real transport, encrypted,
  * against the bare transport in the same run.
  *
- *     bun bench/shuffle.ts [--megabytes 1024] [--partitions 4] [--rounds 3]
+ *     bun bench/shuffle.ts [--megabytes 1024] [--partitions 4] [--rounds 3]        also: deno run -A bench/shuffle.ts
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
@@ -24,6 +24,7 @@ import {
 import type { Address, Channel, PeerId, Transport, TransportHooks } from "../src/kernel/mod.ts";
 import { systemClock } from "../src/platform/clock.ts";
 import { nodeCompression } from "../src/platform/compression.ts";
+import { garbageCollector } from "../src/platform/garbage.ts";
 import { createKeys } from "../src/platform/keys.ts";
 import { createTransport } from "../src/platform/network/mod.ts";
 import { systemRandom } from "../src/platform/random.ts";
@@ -212,12 +213,14 @@ async function write(partitions: number): Promise<void> {
       { kind: "hash", keys: ["key"], partitions },
       { arena, owner: 1, schema: TABLE, emit },
     );
+    const collectGarbage = garbageCollector(arena);
     void (async () => {
       const count = Math.round(Number(size) / bytes);
       for (let i = 0; i < count; i++) {
         const batch = batches[i % batches.length] as Batch;
         retainBatch(arena, batch);
         partitioner.add(batch);
+        collectGarbage();
         for (const each of logs) await each.room();
       }
       partitioner.flush();
@@ -261,12 +264,14 @@ async function receiveExchange({ transport, peer, arena, job, partitions }: Exch
   const startMs = performance.now();
   const options = { arena, owner: 2, compression, windowBytes: WINDOW_BYTES, clock: systemClock, random: systemRandom };
   let bytes = 0;
+  const collectGarbage = garbageCollector(arena);
   const readers = Array.from({ length: partitions }, async (_, partition) => {
     const connect = (): Promise<Channel> => transport.open(peer, SHUFFLE_PROTOCOL);
     const reader = new ExchangeReader(arena, [new GetInput(keyOf(job, partition), connect, options)], {
       order: "arrival",
     });
     for (let next = await reader.next(); next !== null; next = await reader.next()) {
+      collectGarbage();
       bytes += 28 * next.batch.rowCount;
       releaseBatch(arena, next.batch);
     }
@@ -278,7 +283,13 @@ async function receiveExchange({ transport, peer, arena, job, partitions }: Exch
 async function between(size: number, partitions: number, rounds: number): Promise<void> {
   const child: ChildProcess = spawn(
     process.execPath,
-    [fileURLToPath(import.meta.url), "--write", "--partitions", `${partitions}`],
+    [
+      ...(process.execPath.includes("deno") ? ["run", "-A"] : []),
+      fileURLToPath(import.meta.url),
+      "--write",
+      "--partitions",
+      `${partitions}`,
+    ],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
@@ -304,9 +315,10 @@ async function between(size: number, partitions: number, rounds: number): Promis
     child.stdin?.write(`${round} ${size}\n`);
     const [bytes, ms] = await receiveExchange({ transport, peer: other.peer, arena, job: `${round}`, partitions });
     const readerCpuMs = cpuMs() - startCpuMs;
+    const readerRss = process.memoryUsage().rss;
     const writer = await ask();
     if (Math.abs(bytes - size) > 28 * ROWS) throw new Error(`rows were lost: ${bytes} of ${size} bytes`);
-    rss = { reader: Math.max(rss.reader, process.memoryUsage().rss), writer: Math.max(rss.writer, writer.rss) };
+    rss = { reader: Math.max(rss.reader, readerRss), writer: Math.max(rss.writer, writer.rss) };
     console.log(
       `  bare transport  ${rate(size, bareMs)}   writer ${perGb(size, bareCpu.writer)}, reader ${perGb(size, bareCpu.reader)}`,
     );

@@ -3,7 +3,7 @@ import type { Channel } from "../kernel/mod.ts";
 import { ShuffleError } from "./error.ts";
 import type { OutgoingStream } from "./outgoing.ts";
 import { type Control, encodeControl, failOf } from "./wire/control.ts";
-import { sendMessage } from "./wire/message_frames.ts";
+import { MESSAGE_BYTES_MAX, sendMessage } from "./wire/message_frames.ts";
 
 /** Bytes given to the channel at once: it joins what is not long with what comes before and after. */
 const SEND_BYTES_MAX = 120 << 10;
@@ -81,6 +81,10 @@ export class Sender {
     const message = this.#stream.next();
     if (message === null) return false;
     const { sequence, epoch, payload } = message;
+    if (payload.bytes > MESSAGE_BYTES_MAX) {
+      const text = `Cannot send a batch of ${payload.bytes} bytes: a message has at most ${MESSAGE_BYTES_MAX}. Use smaller batches.`;
+      throw new ShuffleError("limit", text);
+    }
     this.#sentBytes += payload.bytes;
     sendMessage({ sequence, epoch, bytes: payload.bytes, crc32: payload.crc32 }, payload, (bytes) => {
       for (let at = 0; at < bytes.length; at += SEND_BYTES_MAX) {
