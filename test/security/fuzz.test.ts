@@ -47,7 +47,9 @@ const DRASTIC = ["cluster.leave", "cluster.rotateKey", "cluster.transferLeader"]
 /** Whole, these make their sender the leader: a member can do that, and nodes believe their leader. */
 const LEADING: ReadonlySet<string> = new Set(["raft append", "raft heartbeat", "raft snapshotChunk"]);
 
-test(`${count} damaged posts and calls of an admitted peer leave the nodes standing (SEED=${seed})`, async () => {
+test(`${count} damaged posts and calls of an admitted peer leave the nodes standing (SEED=${seed})`, {
+  timeout: 60_000 + 2 * count,
+}, async () => {
   const before = cluster.nodes.map(residentMb);
   for (const [index, role] of (["node", "node", "node"] as const).entries()) {
     const attacker = await Attacker.start();
