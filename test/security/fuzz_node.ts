@@ -35,6 +35,7 @@ export interface NodeFuzz {
 
 const HELLO = encodeFrame("hello", encodeValue({ min: 1, max: 1, software: "fuzz" }));
 const BATCH = 200;
+const CLOSING_WAITS = 50;
 const FRAMES_PER_SESSION = 4;
 
 /** Sends `count` cases, half of them posts, and gives what became of them. The same seed sends the same cases. */
@@ -72,7 +73,8 @@ export async function fuzzNode(options: NodeFuzz): Promise<NodeFuzzCounts> {
       counts.frames++;
       await sleep(0);
     }
-    await sleep(2);
+    // A busy node takes a moment to end a session.
+    for (let waits = 0; waits < CLOSING_WAITS && !channel.isClosed(); waits++) await sleep(2);
     if (channel.isClosed()) counts.sessionsEnded++;
     counts.answerBytes += channel.received().length;
     channel.end();
