@@ -178,6 +178,17 @@ export class Core {
     this.term = term;
     this.vote = null;
     this.leader = null;
+    this.#loseQuestions();
+  }
+
+  /** The leader that was asked leads no more: whoever waits for its answers asks the next one now. */
+  #loseQuestions(): void {
+    for (const proposal of this.forwarded.keys()) {
+      this.outcomes.push({ proposal, outcome: { kind: "dropped", reason: "lost" } });
+    }
+    for (const { read } of this.askedReads.values()) this.failedReads.push({ kind: "failed", read, reason: "lost" });
+    this.forwarded.clear();
+    this.askedReads.clear();
   }
 }
 
