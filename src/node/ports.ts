@@ -49,6 +49,8 @@ export interface NodeOptions {
   readonly snapshots?: Partial<SnapshotPolicy>;
 }
 
+export type NodePhase = "starting" | "joining" | "ready" | "leaving" | "ended";
+
 export interface JoinOptions {
   /** Members to ask, each with its PeerId. */
   readonly addresses: readonly Address[];

@@ -1,4 +1,5 @@
-import type { ApplyResult, ClusterState } from "../../cluster/mod.ts";
+import type { ApplyResult, ClusterState, MemberView } from "../../cluster/mod.ts";
+import type { PeerId } from "../../kernel/mod.ts";
 import type { ClusterEvent } from "../../protocol/mod.ts";
 
 /** What watchers of the cluster are told of an applied command. */
@@ -18,4 +19,10 @@ export function eventsOf(state: ClusterState, { command, index }: ApplyResult): 
     default:
       return [];
   }
+}
+
+/** What they are told of a member; null: it was forgotten. */
+export function memberEvent(peer: PeerId, member: MemberView | null): ClusterEvent {
+  if (member === null) return { kind: "member-removed", peer };
+  return { kind: "member", peer, name: member.record.name, health: member.health };
 }
