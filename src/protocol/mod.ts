@@ -40,6 +40,7 @@ export {
   type Verdict,
 } from "./gossip.ts";
 export { decodeMemberRecord, encodeMemberRecord, MEMBER_RECORD_BYTES_MAX } from "./gossip_schema.ts";
+export * from "./methods/agent.ts";
 export { auditList } from "./methods/audit.ts";
 export { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES_MAX, blobFind, blobGet, blobPut } from "./methods/blob.ts";
 export {
@@ -50,11 +51,13 @@ export {
   clusterTransferLeader,
   type MemberStatus,
 } from "./methods/cluster.ts";
-export { jobGet, jobList } from "./methods/job.ts";
+export * from "./methods/executor.ts";
+export * from "./methods/job.ts";
 export { certificateRenew, certificateRevoke, GRANT_BYTES_MAX, GUEST_FRAME_BYTES_MAX, join } from "./methods/join.ts";
 export { logPropose } from "./methods/log.ts";
 export { nodeDigest, nodeStatus } from "./methods/node.ts";
 export { settingGet, settingList, settingSet } from "./methods/setting.ts";
+export * from "./methods/task.ts";
 export { tokenCreate, tokenList, tokenRevoke } from "./methods/token.ts";
 export { type ClusterEvent, watch } from "./methods/watch.ts";
 export { type Post, PostCodec, type PostKind, type ReceivedPost } from "./post.ts";
