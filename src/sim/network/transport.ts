@@ -17,6 +17,8 @@ import type { Network } from "./network.ts";
 
 const BACK_OFF_MS = 100;
 const BACK_OFF_MS_MAX = 5_000;
+/** As TCP's first retransmission. */
+const SAY_AGAIN_MS = 1_000;
 /** Posts that wait for a connection; the oldest are dropped first. */
 const WAITING_POSTS_MAX = 256;
 const GUEST_MS_MAX = 10_000;
@@ -217,15 +219,32 @@ export class VirtualTransport implements Transport {
       return;
     }
     const credential = this.#hooks?.credential() ?? new Uint8Array();
-    this.#network.deliver(this.host, target.host, () => {
+    const isOver = () => !known.isDialing;
+    this.#say(this, target, isOver, () => {
       const connection = target.#greeted(this, credential);
-      this.#network.deliver(target.host, this.host, () => {
+      this.#say(target, this, isOver, () => {
         if (typeof connection === "string") return failed(new TransportError("refused", connection));
         if (this.#hooks === null || !known.isDialing) return connection.drop(target, "the dialer went away");
         giveUp();
         this.#established(known, connection);
       });
     });
+  }
+
+  /** Said again until it arrives, as TCP does with what begins a connection. */
+  #say(from: VirtualTransport, to: VirtualTransport, isOver: () => boolean, heard: () => void): void {
+    let hasArrived = false;
+    const attempt = (againMs: number): void => {
+      this.#network.deliver(from.host, to.host, () => {
+        if (hasArrived) return;
+        hasArrived = true;
+        heard();
+      });
+      from.host.wake(againMs, () => {
+        if (!hasArrived && !isOver()) attempt(2 * againMs);
+      });
+    };
+    attempt(SAY_AGAIN_MS);
   }
 
   /** The listener's side of a handshake: a connection, or why not. */
