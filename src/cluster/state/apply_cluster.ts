@@ -3,7 +3,7 @@ import { admitMember } from "./apply_members.ts";
 import type { CommandOf } from "./command.ts";
 import type { Context, StateData } from "./data.ts";
 import { KEYS_MAX } from "./limits.ts";
-import { NOTHING, type Outcome, refuse } from "./result.ts";
+import { give, NOTHING, type Outcome, refuse } from "./result.ts";
 
 type KeyFields = Pick<CommandOf<"key.rotate">, "keyId" | "publicKey" | "privateKey">;
 
@@ -62,7 +62,7 @@ export function rotateKey(data: StateData, command: CommandOf<"key.rotate">, con
   const refusal = addKey(data, command, context);
   if (refusal !== null) return refusal;
   data.cluster = { ...data.cluster, activeKeyId: command.keyId };
-  return NOTHING;
+  return give({ type: "id", id: command.keyId });
 }
 
 /** How many certificates and tokens in force at `atMs` were made with the key. */

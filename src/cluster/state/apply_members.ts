@@ -104,7 +104,7 @@ export function removeMember(data: StateData, command: CommandOf<"member.remove"
   if (refusal !== null) return refusal;
   data.members.delete(peer);
   data.derived.memberNames.delete(member.info.name);
-  return NOTHING;
+  return give({ type: "id", id: peer });
 }
 
 export function useToken(data: StateData, command: CommandOf<"token.use">, context: Context): Outcome {

@@ -3,7 +3,7 @@ import type { CommandOf } from "./command.ts";
 import type { Context, StateData } from "./data.ts";
 import { TOKEN_TTL_MS_MAX, TOKENS_MAX } from "./limits.ts";
 import type { TokenRecord } from "./records.ts";
-import { NOTHING, type Outcome, refuse } from "./result.ts";
+import { give, NOTHING, type Outcome, refuse } from "./result.ts";
 
 function isSpent(token: TokenRecord, atMs: number): boolean {
   return token.isRevoked || token.used >= token.usesMax || token.expiresAtMs <= atMs;
@@ -37,7 +37,7 @@ export function createToken(data: StateData, command: CommandOf<"token.create">,
     createdAtMs: context.atMs,
     createdBy: context.by.name,
   });
-  return NOTHING;
+  return give({ type: "id", id: tokenId });
 }
 
 export function revokeToken(data: StateData, command: CommandOf<"token.revoke">): Outcome {

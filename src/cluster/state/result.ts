@@ -39,6 +39,8 @@ const commandValue = v.variant("type", [
   v.object({ type: v.literal("none") }),
   v.object({ type: v.literal("certificate"), certificate: certificateFacts }),
   v.object({ type: v.literal("version"), version: f.count }),
+  /** What was made or taken out: one that comes again is told of the first. */
+  v.object({ type: v.literal("id"), id: v.string() }),
   v.object({ type: v.literal("job"), number: f.positive, attempt: f.positive }),
 ]);
 /** What an applied command gives back; see `Command` for which. */

@@ -7,9 +7,9 @@ import { command, type ServiceContext } from "./context.ts";
 export function blobServices(context: ServiceContext): Served[] {
   const { replica } = context;
   return [
-    on(blobPut, async ({ hash, blobBytes, offset, bytes }, call) => {
+    on(blobPut, async ({ hash, blobBytes, offset, bytes, request }, call) => {
       if (replica.state.blobs.has(hash)) return { nextOffset: blobBytes, isComplete: true };
-      await command(context, call, { kind: "blob.chunk", hash, blobBytes, offset, bytes });
+      await command(context, call, { kind: "blob.chunk", hash, blobBytes, offset, bytes }, request);
       const nextOffset = Math.min(blobBytes, offset + bytes.length);
       if (nextOffset < blobBytes) return { nextOffset, isComplete: false };
       await commit(context, call, hash);
@@ -27,7 +27,11 @@ export function blobServices(context: ServiceContext): Served[] {
 
 /** The content is what its hash says: looked at here once, before it counts, and again by each reader. */
 async function commit(context: ServiceContext, call: CallContext, hash: BlobHash): Promise<void> {
-  const upload = context.replica.state.uploads.get(hash);
+  const { blobs, uploads } = context.replica.state;
+  const upload = uploads.get(hash);
+  if (upload === undefined && !blobs.has(hash)) {
+    throw new NodeError("refused", `Cannot keep blob ${hash}: what was sent of it was dropped. Send it anew.`);
+  }
   if (upload !== undefined) {
     const parts = upload.chunks.map((chunk) => storedChunk(context, chunk));
     const whole = new Uint8Array(upload.blobBytes);

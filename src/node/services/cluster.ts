@@ -13,7 +13,7 @@ import {
 } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { successors } from "../succession.ts";
-import { command, freshen, remainingMs, type ServiceContext } from "./context.ts";
+import { commandId, freshen, remainingMs, type ServiceContext } from "./context.ts";
 
 /** How long a handed-over leadership may take to show. */
 const TRANSFER_MS = 5_000;
@@ -33,7 +33,7 @@ export function clusterServices(context: ServiceContext): Served[] {
     }),
     on(clusterLeave, async ({ peer, reason, request }, call) => {
       const leaving = peer ?? ports.transport.self;
-      if (replica.state.members.size === 1) {
+      if (replica.state.members.size === 1 && replica.state.members.has(leaving)) {
         throw new NodeError(
           "not-possible",
           "The last node cannot leave its cluster. Stop it and delete its data directory.",
@@ -41,18 +41,14 @@ export function clusterServices(context: ServiceContext): Served[] {
       }
       const { leader, membership } = replica.consensus.status();
       if (leader === leaving && membership.voters.length > 1) await transferAtLeader(context, call, {});
-      await command(
-        context,
-        call,
-        { kind: "member.remove", peer: leaving, reason: reason ?? "asked to leave" },
-        request,
-      );
-      return { peer: leaving, index: replica.state.appliedIndex };
+      const body = { kind: "member.remove", peer: leaving, reason: reason ?? "asked to leave" } as const;
+      const gone = await commandId(context, call, body, request);
+      return { peer: gone as PeerId, index: replica.state.appliedIndex }; // as the command has it
     }),
     on(clusterTransferLeader, (request, call) => transferAtLeader(context, call, request)),
-    on(clusterRotateKey, async (_, call) => {
-      const { keyId, publicKey, privateKey } = createClusterKey(ports.keys);
-      await command(context, call, { kind: "key.rotate", keyId, publicKey, privateKey });
+    on(clusterRotateKey, async ({ request }, call) => {
+      const key = createClusterKey(ports.keys);
+      const keyId = await commandId(context, call, { kind: "key.rotate", ...key }, request);
       return { index: replica.state.appliedIndex, keyId };
     }),
     on(auditList, async (query, call) => {

@@ -1,6 +1,7 @@
 import type { Actor, Command, CommandValue, Outcome, Peers, RefusalCode, RequestId } from "../../cluster/mod.ts";
 import { type PeerId, SageError } from "../../kernel/mod.ts";
 import type { CallContext } from "../../protocol/mod.ts";
+import { NodeError } from "../error.ts";
 import type { Gossip } from "../gossip.ts";
 import type { NodeOptions, NodePorts } from "../ports.ts";
 import type { Replica } from "../replica.ts";
@@ -46,6 +47,18 @@ export async function command(
 export function valueOf(outcome: Outcome): CommandValue {
   if (outcome.ok) return outcome.value;
   throw new RefusedError(outcome.code, outcome.message, { retryable: outcome.code === "format" });
+}
+
+/** As `command`, for what gives an id: when the request comes again, that of the first time. Errors as of `command`. */
+export async function commandId(
+  context: ServiceContext,
+  call: CallContext,
+  body: Command,
+  request: RequestId | undefined,
+): Promise<string> {
+  const value = await command(context, call, body, request);
+  if (value.type === "id") return value.id;
+  throw new NodeError("not-possible", `${body.kind} was done before, by older software: what it made is not known.`);
 }
 
 const ANSWER_MS_MAX = 60_000;

@@ -9,21 +9,20 @@ import {
   tokenRevoke,
 } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
-import { command, freshen, type ServiceContext } from "./context.ts";
+import { command, commandId, freshen, type ServiceContext } from "./context.ts";
 
 export function tokenServices(context: ServiceContext): Served[] {
   const { replica, ports } = context;
   return [
-    on(tokenCreate, async ({ role, ttlMs, uses }, call) => {
+    on(tokenCreate, async ({ role, ttlMs, uses, request }, call) => {
       await freshen(context, call, "leader");
       const { cluster, keys } = replica.state;
       const key = keys.get(cluster?.activeKeyId ?? "");
       if (cluster === null || key === undefined) throw new NodeError("not-possible", "There is no cluster key yet.");
-      const tokenId = createTokenId(ports.random);
       const expiresAtMs = Math.floor(ports.clock.wallMs() + ttlMs);
-      await command(context, call, { kind: "token.create", tokenId, role, expiresAtMs, uses, keyId: key.keyId });
-      const token = createToken(ports.keys, key, { cluster: cluster.id, tokenId, role, expiresAtMs, uses });
-      return { tokenId, token, expiresAtMs };
+      const wanted = { tokenId: createTokenId(ports.random), role, expiresAtMs, uses, keyId: key.keyId };
+      const tokenId = await commandId(context, call, { kind: "token.create", ...wanted }, request);
+      return tokenText(context, tokenId);
     }),
     on(tokenList, async (_, call) => {
       await freshen(context, call, "leader");
@@ -34,11 +33,12 @@ export function tokenServices(context: ServiceContext): Served[] {
       await command(context, call, { kind: "token.revoke", tokenId }, request);
       return { index: replica.state.appliedIndex };
     }),
-    on(certificateRevoke, async ({ peer }, call) => {
+    on(certificateRevoke, async ({ peer, request }, call) => {
       if (replica.state.members.has(peer)) {
         throw new NodeError("not-possible", `${peer} is a node. Take it out with: sage cluster leave ${peer}`);
       }
-      await command(context, call, { kind: "certificate.revoke", peer, serial: null, reason: "no longer wanted" });
+      const body = { kind: "certificate.revoke", peer, serial: null, reason: "no longer wanted" } as const;
+      await command(context, call, body, request);
       return { index: replica.state.appliedIndex };
     }),
     on(certificateRenew, async (_, call) => {
@@ -47,4 +47,17 @@ export function tokenServices(context: ServiceContext): Served[] {
       return { certificate: certificateOf(ports.keys, replica.state, value.certificate) };
     }),
   ];
+}
+
+/** The text of a token that was made, as often as it is asked for: its record has all that is in it. */
+function tokenText({ replica, ports }: ServiceContext, tokenId: string) {
+  const { cluster, keys, tokens } = replica.state;
+  const record = tokens.get(tokenId);
+  const key = keys.get(record?.keyId ?? "");
+  if (cluster === null || record === undefined || key === undefined) {
+    throw new NodeError("not-found", `Token ${tokenId} was made and has gone since. Make another one.`);
+  }
+  const { role, expiresAtMs, usesMax: uses } = record;
+  const token = createToken(ports.keys, key, { cluster: cluster.id, tokenId, role, expiresAtMs, uses });
+  return { tokenId, token, expiresAtMs };
 }
