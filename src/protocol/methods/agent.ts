@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { defineMethod } from "../rpc/method.ts";
 import { address, bytes, integer, list, peerId, text } from "../schema.ts";
-import { jobId } from "./job.ts";
+import { jobId, ROWS_BYTES_MAX } from "./job.ts";
 import {
   inputPlace,
   jobOrder,
@@ -108,11 +108,22 @@ export const agentExecutor = defineMethod({
   minRole: "node",
 });
 
-/** Rows for the client of one run of a task, as an Arrow IPC stream without its schema from batch `fromBatch` on; waits for more until the task has finished. */
+/**
+ * Rows for the client of one run of a task, in order, from `fromRow` on: messages as the executor gave them (the first
+ * may begin before `fromRow`). Waits for more until the task has finished; then it ends.
+ *
+ * @throws when the run is not known here, or has failed or was ended
+ */
 export const agentRows = defineMethod({
   name: "agent.rows",
   request: v.object({ jobId, jobAttempt: integer(1), run: taskRun, fromRow: integer() }),
-  item: "bytes",
+  item: v.object({
+    /** Number of the first row within the run. */
+    fromRow: integer(),
+    rowCount: integer(),
+    /** An Arrow IPC stream of its own: schema, then batches. */
+    bytes: bytes(ROWS_BYTES_MAX),
+  }),
   minRole: "node",
 });
 
