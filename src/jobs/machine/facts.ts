@@ -1,6 +1,6 @@
 /** What the machine is told, and what it wants done. */
 import type { PeerId } from "../../kernel/mod.ts";
-import type { ExchangeId, PhysicalPlan, TaskVertex } from "../physical/mod.ts";
+import type { ExchangeId, PlanOutline, TaskVertex } from "../physical/mod.ts";
 import type { AgentFacts, PlacementStrategy } from "../placement/mod.ts";
 import type { JobState } from "../states.ts";
 
@@ -30,7 +30,7 @@ export interface TaskReport {
 export type Fact =
   /** The log has it: the job is in this state now. */
   | { readonly kind: "moved"; readonly state: JobState; readonly attempt: number; readonly reason: string }
-  | { readonly kind: "planned"; readonly plan: PhysicalPlan }
+  | { readonly kind: "planned"; readonly plan: PlanOutline }
   | { readonly kind: "planFailed"; readonly reason: string }
   /** Slots that this job may use; among the free ones may be those that its own tasks are in. */
   | { readonly kind: "agents"; readonly agents: readonly AgentFacts[] }

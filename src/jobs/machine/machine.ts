@@ -4,7 +4,7 @@
  * agents tell of their tasks.
  */
 import { invariant, unreachable } from "../../kernel/mod.ts";
-import type { PhysicalPlan } from "../physical/mod.ts";
+import type { PlanOutline } from "../physical/mod.ts";
 import { type AgentFacts, placeTasks, type TaskNeeds } from "../placement/mod.ts";
 import { canMove, isEnded, type JobState } from "../states.ts";
 import {
@@ -46,7 +46,7 @@ export class JobMachine {
   #at: MachineOptions["at"];
   #moving: JobState | null = null;
   #nextAttempt: number;
-  #plan: PhysicalPlan | null = null;
+  #plan: PlanOutline | null = null;
   #planProblem: string | null = null;
   #hasAskedToCompile = false;
   #tasks: Tasks | null = null;
@@ -145,7 +145,7 @@ export class JobMachine {
     return [{ kind: "release", upToAttempt: attempt - 1 }];
   }
 
-  #planned(plan: PhysicalPlan, nowMs: number): Action[] {
+  #planned(plan: PlanOutline, nowMs: number): Action[] {
     if (this.#plan !== null) return [];
     this.#plan = plan;
     this.#tasks = new Tasks(plan, this.#settings);

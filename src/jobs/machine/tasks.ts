@@ -1,6 +1,6 @@
 import type { PeerId } from "../../kernel/mod.ts";
 import { invariant, unreachable } from "../../kernel/mod.ts";
-import type { Exchange, Fragment, PhysicalPlan, TaskGraph, TaskVertex } from "../physical/mod.ts";
+import type { ExchangeOutline, FragmentOutline, PlanOutline, TaskGraph, TaskVertex } from "../physical/mod.ts";
 import { taskGraph } from "../physical/mod.ts";
 import type { Action, InputPlace, MachineSettings, TaskReport } from "./facts.ts";
 
@@ -37,21 +37,21 @@ export function isLive({ status }: TaskRecord): boolean {
 
 /** The tasks of one attempt of a job: what each does, and what follows from what happens to one for the others. */
 export class Tasks {
-  readonly plan: PhysicalPlan;
+  readonly plan: PlanOutline;
   readonly graph: TaskGraph;
   readonly records: readonly TaskRecord[];
   /** Why the job cannot go on; null while it can. */
   fatal: { readonly reason: string; readonly isFinal: boolean } | null = null;
   readonly #settings: MachineSettings;
-  readonly #inputs: readonly (readonly Exchange[])[];
+  readonly #inputs: readonly (readonly ExchangeOutline[])[];
   /** What tasks that were taken over read. */
   readonly #adoptedInputs = new Map<number, readonly InputPlace[]>();
 
-  constructor(plan: PhysicalPlan, settings: MachineSettings) {
+  constructor(plan: PlanOutline, settings: MachineSettings) {
     this.plan = plan;
     this.graph = taskGraph(plan);
     this.#settings = settings;
-    this.#inputs = plan.fragments.map(({ inputs }) => inputs.map((id) => plan.exchanges[id] as Exchange));
+    this.#inputs = plan.fragments.map(({ inputs }) => inputs.map((id) => plan.exchanges[id] as ExchangeOutline));
     this.records = this.graph.vertices.map((task) => ({
       task,
       status: "waiting",
@@ -79,8 +79,8 @@ export class Tasks {
     return known === undefined || index >= known.parallelism ? null : this.graph.numberOf({ fragment, index });
   }
 
-  fragmentOf(record: TaskRecord): Fragment {
-    return this.plan.fragments[record.task.fragment] as Fragment;
+  fragmentOf(record: TaskRecord): FragmentOutline {
+    return this.plan.fragments[record.task.fragment] as FragmentOutline;
   }
 
   get live(): readonly TaskRecord[] {
@@ -279,11 +279,11 @@ export class Tasks {
   /** Where the task finds its input; its region's places are known. */
   inputsOf(number: number): InputPlace[] {
     const { task } = this.at(number);
-    return (this.#inputs[task.fragment] as readonly Exchange[]).flatMap((exchange) => {
-      const { parallelism } = this.plan.fragments[exchange.from] as Fragment;
+    return (this.#inputs[task.fragment] as readonly ExchangeOutline[]).flatMap((exchange) => {
+      const { parallelism } = this.plan.fragments[exchange.from] as FragmentOutline;
       const all = Array.from({ length: parallelism }, (_, index): TaskVertex => ({ fragment: exchange.from, index }));
       const read =
-        exchange.kind === "forward" ? all.filter(({ index }) => index + exchange.offset === task.index) : all;
+        exchange.kind === "forward" ? all.filter(({ index }) => index + (exchange.offset ?? 0) === task.index) : all;
       return read.map((producer): InputPlace => {
         const { attempt, peer } = this.at(this.graph.numberOf(producer));
         invariant(peer !== null, "a producer has a place");

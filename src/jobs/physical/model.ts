@@ -5,6 +5,7 @@
  */
 import type { Schema } from "../../arrow/mod.ts";
 import type { ConnectorSpec, Plan } from "../../plan/mod.ts";
+import type { PlanOutline } from "./outline.ts";
 
 export type FragmentId = number;
 export type ExchangeId = number;
@@ -127,7 +128,7 @@ export interface TaskVertex {
   readonly index: number;
 }
 
-export function taskVertices(plan: PhysicalPlan): TaskVertex[] {
+export function taskVertices(plan: PlanOutline): TaskVertex[] {
   return plan.fragments.flatMap(({ id, parallelism }) =>
     Array.from({ length: parallelism }, (_, index) => ({ fragment: id, index })),
   );

@@ -1,5 +1,6 @@
-import type { Exchange, Fragment, PhysicalPlan, TaskVertex } from "./model.ts";
+import type { TaskVertex } from "./model.ts";
 import { taskVertices } from "./model.ts";
+import type { ExchangeOutline, FragmentOutline, PlanOutline } from "./outline.ts";
 
 /** Tasks of a plan by number, what they read, and which have to run together. */
 export interface TaskGraph {
@@ -14,7 +15,7 @@ export interface TaskGraph {
   readonly regions: readonly (readonly number[])[];
 }
 
-export function taskGraph(plan: PhysicalPlan): TaskGraph {
+export function taskGraph(plan: PlanOutline): TaskGraph {
   const vertices = taskVertices(plan);
   const starts: number[] = [];
   let next = 0;
@@ -52,12 +53,12 @@ export function taskGraph(plan: PhysicalPlan): TaskGraph {
 }
 
 /** Tasks between which the exchange carries rows. */
-function* pairsOf(plan: PhysicalPlan, exchange: Exchange): Generator<readonly [TaskVertex, TaskVertex]> {
-  const [from, to] = [plan.fragments[exchange.from] as Fragment, plan.fragments[exchange.to] as Fragment];
+function* pairsOf(plan: PlanOutline, exchange: ExchangeOutline): Generator<readonly [TaskVertex, TaskVertex]> {
+  const [from, to] = [plan.fragments[exchange.from] as FragmentOutline, plan.fragments[exchange.to] as FragmentOutline];
   for (let i = 0; i < from.parallelism; i++) {
     const producer: TaskVertex = { fragment: from.id, index: i };
     if (exchange.kind === "forward") {
-      yield [producer, { fragment: to.id, index: i + exchange.offset }];
+      yield [producer, { fragment: to.id, index: i + (exchange.offset ?? 0) }];
       continue;
     }
     for (let k = 0; k < to.parallelism; k++) yield [producer, { fragment: to.id, index: k }];
@@ -65,6 +66,6 @@ function* pairsOf(plan: PhysicalPlan, exchange: Exchange): Generator<readonly [T
 }
 
 /** Tasks of the largest region: so many slots the job needs at once. */
-export function slotsAtOnce(plan: PhysicalPlan): number {
+export function slotsAtOnce(plan: PlanOutline): number {
   return taskGraph(plan).regions.reduce((most, { length }) => Math.max(most, length), 0);
 }
