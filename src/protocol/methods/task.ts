@@ -12,6 +12,7 @@ export const taskVertex = v.object({ fragment: integer(0, 100_000), index: integ
 
 /** Where a task finds what one producer gives: at the executor that `peer` runs for the job. */
 export const inputPlace = v.object({ exchange: integer(), producer: taskVertex, attempt: integer(), peer: peerId });
+export type InputPlace = v.InferOutput<typeof inputPlace>;
 
 /** What a job is made of; `bytes` null: to be had under the hash. */
 export const content = v.object({ hash: blobHash, bytes: v.nullable(bytes(INLINE_BYTES_MAX)) });
@@ -63,6 +64,7 @@ export type TaskMetrics = v.InferOutput<typeof taskMetrics>;
 
 /** Where an error of user code arose. */
 export const userPlace = v.object({ file: text(1_024), line: integer(), column: integer(), text: text(2_000) });
+export type UserPlace = v.InferOutput<typeof userPlace>;
 
 /**
  * running: it has begun. finished: all its rows are given, a sink is prepared. committed: the sink's file stands. failed: it

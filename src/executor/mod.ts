@@ -1,0 +1,1 @@
+export type { EnginePort, ExecutorPorts, ExecutorSettings, JobCode } from "./ports.ts";
