@@ -20,6 +20,14 @@ export {
   type TransportHooks,
 } from "./node_ports.ts";
 export type { Compression, Disk, DiskEntry, EntryKind, ReadHandle, WriteHandle } from "./ports.ts";
+export type {
+  ProcessExit,
+  ProcessUsage,
+  SpawnedProcess,
+  Spawner,
+  SpawnHooks,
+  SpawnOptions,
+} from "./spawner.ts";
 export { StoreError, type StoreErrorCode } from "./store_error.ts";
 export { TIMERS_MAX, type TimerId, TimerWheel } from "./timer_wheel.ts";
 export { type EveryOptions, TIMER_DELAY_MS_MAX, Timers } from "./timers.ts";
