@@ -71,6 +71,8 @@ export { STREAM_WINDOW, STREAM_WINDOW_MAX } from "./rpc/client_stream.ts";
 export {
   type CallContext,
   type CallMethod,
+  CREDENTIAL_ROLES,
+  type CredentialRole,
   defineMethod,
   type ItemOutput,
   type ItemShape,

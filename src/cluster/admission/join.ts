@@ -7,6 +7,7 @@
  */
 import * as v from "valibot";
 import type { Address, ClusterId, Keys, PeerId } from "../../kernel/mod.ts";
+import { GRANT_BYTES_MAX } from "../../protocol/mod.ts";
 import { canonical, decodeAs, encodeValue } from "../codec.ts";
 import { durationText } from "../duration.ts";
 import { ADDRESSES_MAX, address, bytesTo, clusterId, key32, keyId, type MemberInfo, peerId } from "../fields.ts";
@@ -113,7 +114,6 @@ export interface Grant {
 }
 
 export const GRANT_MEMBERS_MAX = 64;
-export const GRANT_BYTES_MAX = 1 << 20;
 
 const grantShape = v.object({
   cluster: clusterId,

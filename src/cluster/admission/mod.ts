@@ -27,13 +27,5 @@ export {
 } from "./join.ts";
 export { CLOCK_TOLERANCE_MS, isRevocation, type JudgeFacts, judge, toAdmission, type Verdict } from "./judge.ts";
 export { keyIdOf } from "./key_id.ts";
-export {
-  includesRole,
-  type MethodRight,
-  mayCall,
-  permittedMethods,
-  ROLE_NAMES,
-  ROLES,
-  type Role,
-} from "./roles.ts";
+export { includesRole, type MethodRight, permittedMethods, ROLE_NAMES, type Role } from "./roles.ts";
 export { createToken, parseToken, TOKEN_PREFIX, type Token, type TokenFacts, verifyToken } from "./token.ts";

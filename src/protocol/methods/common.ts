@@ -1,9 +1,10 @@
 /** Shapes that several methods share. */
 import * as v from "valibot";
+import { CREDENTIAL_ROLES } from "../rpc/method.ts";
 import { durationMs, integer, name, peerId, text } from "../schema.ts";
 
 /** Roles that a credential can have. */
-export const credentialRole = v.picklist(["read", "submit", "admin", "node"]);
+export const credentialRole = v.picklist(CREDENTIAL_ROLES);
 
 /** Cluster-wide commands return where they stand in the log. */
 export const committed = v.object({ index: integer() });

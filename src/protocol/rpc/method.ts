@@ -8,8 +8,11 @@
 import type * as v from "valibot";
 import { invariant, type PeerId } from "../../kernel/mod.ts";
 
-/** From least to most; who may do something, may do all that those before may. */
-export const ROLES = ["guest", "read", "submit", "admin", "node"] as const;
+/** Roles that a credential can have, from least to most: who may do something, may do all that those before may. */
+export const CREDENTIAL_ROLES = ["read", "submit", "admin", "node"] as const;
+export type CredentialRole = (typeof CREDENTIAL_ROLES)[number];
+/** A guest has no credential. */
+export const ROLES = ["guest", ...CREDENTIAL_ROLES] as const;
 export type Role = (typeof ROLES)[number];
 
 export function reaches(role: Role, min: Role): boolean {
