@@ -7,6 +7,8 @@ import { World } from "../../src/sim/world/world.ts";
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
+const MEMBER: Admission = { kind: "member" };
+
 interface Station {
   readonly host: Host;
   readonly transport: VirtualTransport;
@@ -15,7 +17,7 @@ interface Station {
   readonly events: string[];
 }
 
-async function stations(seed: number, admit: (peer: PeerId) => Admission = () => ({ kind: "member" })) {
+async function stations(seed: number, admit: (peer: PeerId) => Admission = () => MEMBER) {
   const world = new World({ seed, settle });
   const network = new Network(world);
   const make = async (name: string): Promise<Station> => {
@@ -32,6 +34,7 @@ async function stations(seed: number, admit: (peer: PeerId) => Admission = () =>
       credential: () => new Uint8Array(),
       admit,
       connected: (peer) => station.events.push(`connected ${peer}`),
+      turnedAway: (peer, reason) => station.events.push(`turned away by ${peer}: ${reason}`),
       disconnected: (peer) => station.events.push(`disconnected ${peer}`),
       posted: (from, message) => station.posts.push(`${from}:${new TextDecoder().decode(message)}`),
       opened: (channel) => station.channels.push(channel),
@@ -138,6 +141,7 @@ describe("the virtual network", () => {
     const opening = refused.a.transport.open(refused.b.transport.self, "/x").catch(String);
     await refused.world.run(100);
     expect(await opening).toContain("token expired");
+    expect([refused.a.events, refused.b.events]).toEqual([["turned away by b: token expired"], []]);
     const guest = await stations(7, () => ({ kind: "guest" }));
     const joining = guest.a.transport.open(guest.b.transport.self, "/sage/join/1");
     await guest.world.run(100);
@@ -145,6 +149,17 @@ describe("the virtual network", () => {
     await expect(guest.a.transport.open(guest.b.transport.self, "/x")).rejects.toThrow("not admitted");
     await guest.world.run(15_000);
     expect(guest.a.transport.isConnected(guest.b.transport.self)).toBe(false);
+  });
+
+  it("tells the one that was called when its caller will not have it", async () => {
+    const { world, a, b } = await stations(9, (peer) =>
+      peer === "b" ? { kind: "refused", reason: "not you" } : MEMBER,
+    );
+    a.transport.post(b.transport.self, bytes("hello"));
+    await world.run(100);
+    expect(b.events).toContain("turned away by a: not you");
+    expect(a.events).toEqual([]);
+    expect(b.posts).toEqual([]);
   });
 
   it("happens the same way twice from one seed", async () => {

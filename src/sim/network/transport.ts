@@ -223,7 +223,10 @@ export class VirtualTransport implements Transport {
     this.#say(this, target, isOver, () => {
       const connection = target.#greeted(this, credential);
       this.#say(target, this, isOver, () => {
-        if (typeof connection === "string") return failed(new TransportError("refused", connection));
+        if (typeof connection === "string") {
+          this.#hooks?.turnedAway?.(peer, connection);
+          return failed(new TransportError("refused", connection));
+        }
         if (this.#hooks === null || !known.isDialing) return connection.drop(target, "the dialer went away");
         giveUp();
         this.#established(known, connection);
@@ -265,6 +268,7 @@ export class VirtualTransport implements Transport {
     const admission = this.#hooks?.admit(other.self, other.#hooks?.credential() ?? new Uint8Array());
     invariant(admission, "a transport that dials has been started");
     if (admission.kind === "refused") {
+      this.#network.deliver(this.host, other.host, () => other.#hooks?.turnedAway?.(this.self, admission.reason));
       connection.close(this, admission.reason);
       return this.#failed(known, new TransportError("refused", admission.reason));
     }
