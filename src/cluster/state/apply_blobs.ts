@@ -3,10 +3,10 @@
  * in chunks, each under its own SHA-256, so that replicas can fetch what they miss piece by piece and trust it.
  */
 import type { BlobHash } from "../../kernel/mod.ts";
-import type { CommandOf } from "./command.ts";
+import type { CommandOf, Part } from "./command.ts";
 import type { Context, StateData } from "./data.ts";
 import { BLOBS_BYTES_MAX, BLOBS_MAX, CHUNK_BYTES_MAX, UPLOADS_MAX } from "./limits.ts";
-import type { UploadRecord } from "./records.ts";
+import type { BlobRecord, UploadRecord } from "./records.ts";
 import { NOTHING, type Outcome, refuse } from "./result.ts";
 
 function holdChunk(data: StateData, hash: BlobHash, bytes: Uint8Array, context: Context): void {
@@ -97,7 +97,7 @@ export function commitBlob(data: StateData, command: CommandOf<"blob.commit">, c
     return refuse("bad-blob", `Cannot finish blob ${hash}: only ${sent} of its ${blobBytes} bytes were sent.`);
   }
   data.uploads.delete(hash);
-  data.blobs.set(hash, { hash, blobBytes, chunks, refCount: 0, idleSinceMs: context.atMs });
+  data.blobs.set(hash, { hash, blobBytes, chunks, refCount: 0, isInline: false, idleSinceMs: context.atMs });
   return NOTHING;
 }
 
@@ -111,22 +111,55 @@ export function dropBlob(data: StateData, command: CommandOf<"blob.drop">, conte
   const blob = data.blobs.get(hash);
   if (blob === undefined) return refuse("not-found", `Cannot drop blob ${hash}: there is none.`);
   if (blob.refCount > 0) return refuse("in-use", `Cannot drop blob ${hash}: ${blob.refCount} jobs hold it.`);
-  data.blobs.delete(hash);
-  data.derived.blobBytes -= blob.blobBytes;
-  releaseChunks(data, blob.chunks, context);
+  removeBlob(data, blob, context);
   return NOTHING;
 }
 
-/** A job takes hold of its blobs, or lets go of them; they stay until dropped. */
-export function countRefs(
-  data: StateData,
-  hashes: readonly BlobHash[],
-  change: { readonly by: 1 | -1; readonly atMs: number },
-): void {
+function removeBlob(data: StateData, blob: BlobRecord, context: Context): void {
+  data.blobs.delete(blob.hash);
+  data.derived.blobBytes -= blob.blobBytes;
+  releaseChunks(data, blob.chunks, context);
+}
+
+/** Why blobs that come with a command cannot be taken; null when they can. Changes nothing. */
+export function checkParts(data: StateData, parts: readonly Part[], context: Context): Outcome | null {
+  for (const { hash, bytes } of parts) {
+    const found = context.sha256(bytes);
+    if (found !== hash) return refuse("bad-blob", `Cannot add blob ${hash}: its content has the hash ${found}.`);
+  }
+  const isNew = new Map(
+    parts.filter(({ hash }) => !data.blobs.has(hash)).map(({ hash, bytes }) => [hash, bytes.length]),
+  );
+  const newBytes = [...isNew.values()].reduce((sum, length) => sum + length, 0);
+  if (data.blobs.size + isNew.size > BLOBS_MAX) {
+    return refuse("limit", `Cannot add a blob: there are ${data.blobs.size} of ${BLOBS_MAX}. Delete jobs.`);
+  }
+  if (data.derived.blobBytes + newBytes > BLOBS_BYTES_MAX) {
+    return refuse("limit", `Cannot add blobs of ${newBytes} bytes: all may have ${BLOBS_BYTES_MAX}. Delete jobs.`);
+  }
+  return null;
+}
+
+/** Takes blobs that `checkParts` has found good. */
+export function addParts(data: StateData, parts: readonly Part[], context: Context): void {
+  for (const { hash, bytes } of parts) {
+    if (data.blobs.has(hash)) continue;
+    const blobBytes = bytes.length;
+    data.derived.blobBytes += blobBytes;
+    holdChunk(data, hash, bytes, context);
+    const upload = data.uploads.get(hash);
+    if (upload !== undefined) dropUpload(data, upload, context);
+    data.blobs.set(hash, { hash, blobBytes, chunks: [hash], refCount: 0, isInline: true, idleSinceMs: context.atMs });
+  }
+}
+
+/** A job takes hold of its blobs, or lets go of them; those that came by themselves stay until dropped. */
+export function countRefs(data: StateData, hashes: readonly BlobHash[], by: 1 | -1, context: Context): void {
   for (const hash of hashes) {
     const blob = data.blobs.get(hash);
     if (blob === undefined) continue;
-    const refCount = blob.refCount + change.by;
-    data.blobs.set(hash, { ...blob, refCount, idleSinceMs: refCount === 0 ? change.atMs : blob.idleSinceMs });
+    const refCount = blob.refCount + by;
+    if (refCount === 0 && blob.isInline) removeBlob(data, blob, context);
+    else data.blobs.set(hash, { ...blob, refCount, idleSinceMs: refCount === 0 ? context.atMs : blob.idleSinceMs });
   }
 }

@@ -1,20 +1,24 @@
 import { canMove, isEnded, isForgettable, JOB_STATE_TABLE } from "../../jobs/mod.ts";
-import { countRefs } from "./apply_blobs.ts";
+import { addParts, checkParts, countRefs } from "./apply_blobs.ts";
 import type { CommandOf } from "./command.ts";
 import type { Context, StateData } from "./data.ts";
-import { JOB_HISTORY_MAX, JOBS_ENDED_MAX, JOBS_MAX } from "./limits.ts";
+import { JOB_BLOBS_MAX, JOB_HISTORY_MAX, JOBS_ENDED_MAX, JOBS_MAX } from "./limits.ts";
 import type { JobRecord, JobStep } from "./records.ts";
 import { give, NOTHING, type Outcome, refuse } from "./result.ts";
 
 function removeJob(data: StateData, job: JobRecord, context: Context): void {
   data.jobs.delete(job.jobId);
   data.derived.endedJobs.delete(job.jobId);
-  countRefs(data, job.blobs, { by: -1, atMs: context.atMs });
+  countRefs(data, job.blobs, -1, context);
 }
 
 export function createJob(data: StateData, command: CommandOf<"job.create">, context: Context): Outcome {
-  const { jobId, name, options } = command;
-  if (data.jobs.has(jobId)) return refuse("conflict", `Cannot create job ${jobId}: there is one with this id.`);
+  const { jobId, name, options, parts = [] } = command;
+  const known = data.jobs.get(jobId);
+  if (known !== undefined) {
+    if (isSame(known, command, context)) return give({ type: "job", number: known.number, attempt: 1 });
+    return refuse("conflict", `Cannot create job ${jobId}: there is one with this id.`);
+  }
   const missing = command.blobs.find((hash) => !data.blobs.has(hash));
   if (missing !== undefined) return refuse("not-found", `Cannot create job ${name}: its blob ${missing} is not there.`);
   if (data.jobs.size >= JOBS_MAX) {
@@ -23,10 +27,13 @@ export function createJob(data: StateData, command: CommandOf<"job.create">, con
       `Cannot create job ${name}: there are ${JOBS_MAX} jobs, the most there can be. Delete some.`,
     );
   }
-  const blobs = [...new Set(command.blobs)];
+  const refusal = checkParts(data, parts, context);
+  if (refusal !== null) return refusal;
+  const blobs = [...new Set([...command.blobs, ...parts.map(({ hash }) => hash)])];
+  addParts(data, parts, context);
   const number = data.nextJobNumber++;
   const step: JobStep = { state: "submitted", attempt: 1, atMs: context.atMs, reason: "" };
-  countRefs(data, blobs, { by: 1, atMs: context.atMs });
+  countRefs(data, blobs, 1, context);
   data.jobs.set(jobId, {
     jobId,
     number,
@@ -35,6 +42,7 @@ export function createJob(data: StateData, command: CommandOf<"job.create">, con
     attempt: 1,
     blobs,
     options,
+    notes: new Uint8Array(0),
     createdBy: context.by.name,
     createdAtMs: context.atMs,
     movedAtIndex: context.index,
@@ -43,8 +51,17 @@ export function createJob(data: StateData, command: CommandOf<"job.create">, con
   return give({ type: "job", number, attempt: 1 });
 }
 
+/** Whether the job was made by the same command, under another request. */
+function isSame(job: JobRecord, command: CommandOf<"job.create">, { by }: Context): boolean {
+  const { name, options, blobs, parts = [] } = command;
+  const held = new Set(job.blobs);
+  const isHeld = [...blobs, ...parts.map(({ hash }) => hash)].every((hash) => held.has(hash));
+  const areOptionsSame = options.length === job.options.length && options.every((byte, i) => byte === job.options[i]);
+  return name === job.name && by.name === job.createdBy && isHeld && areOptionsSame;
+}
+
 export function moveJob(data: StateData, command: CommandOf<"job.move">, context: Context): Outcome {
-  const { jobId, from, to, reason } = command;
+  const { jobId, from, to, reason, parts = [] } = command;
   const job = data.jobs.get(jobId);
   if (job === undefined) return refuse("not-found", `Cannot move job ${jobId}: there is none.`);
   if (job.state !== from || job.attempt !== command.attempt) {
@@ -55,14 +72,34 @@ export function moveJob(data: StateData, command: CommandOf<"job.move">, context
     const next = JOB_STATE_TABLE[from].next.join(", ");
     return refuse("illegal-move", `Cannot move job ${job.number} from ${from} to ${to}: only to ${next}.`);
   }
+  const more = [...(command.blobs ?? []), ...parts.map(({ hash }) => hash)];
+  const added = [...new Set(more)].filter((hash) => !job.blobs.includes(hash));
+  const refusal = checkAdded(data, job, command, context);
+  if (refusal !== null) return refusal;
+  addParts(data, parts, context);
+  countRefs(data, added, 1, context);
+  const blobs = added.length === 0 ? job.blobs : [...job.blobs, ...added];
+  const notes = command.notes ?? job.notes;
   const attempt = to === "restarting" ? job.attempt + 1 : job.attempt;
   const history = [...job.history.slice(1 - JOB_HISTORY_MAX), { state: to, attempt, atMs: context.atMs, reason }];
-  data.jobs.set(jobId, { ...job, state: to, attempt, movedAtIndex: context.index, history });
+  data.jobs.set(jobId, { ...job, blobs, notes, state: to, attempt, movedAtIndex: context.index, history });
   // Removed first, so that a job which ends again stands last.
   data.derived.endedJobs.delete(jobId);
   if (isForgettable(to)) data.derived.endedJobs.add(jobId);
   forgetOldest(data, context);
   return give({ type: "job", number: job.number, attempt });
+}
+
+function checkAdded(data: StateData, job: JobRecord, command: CommandOf<"job.move">, context: Context): Outcome | null {
+  const { blobs = [], parts = [] } = command;
+  const missing = blobs.find((hash) => !data.blobs.has(hash));
+  if (missing !== undefined) {
+    return refuse("not-found", `Cannot move job ${job.number}: its blob ${missing} is not there.`);
+  }
+  if (job.blobs.length + blobs.length + parts.length > JOB_BLOBS_MAX) {
+    return refuse("limit", `Cannot move job ${job.number}: it would hold more than ${JOB_BLOBS_MAX} blobs.`);
+  }
+  return checkParts(data, parts, context);
 }
 
 function forgetOldest(data: StateData, context: Context): void {

@@ -7,7 +7,7 @@
  */
 import * as v from "valibot";
 import { JOB_STATES } from "../../jobs/mod.ts";
-import type { PeerId } from "../../kernel/mod.ts";
+import type { BlobHash, PeerId } from "../../kernel/mod.ts";
 import { role } from "../admission/facts.ts";
 import { ROLE_NAMES, type Role } from "../admission/roles.ts";
 import { encodeValue } from "../codec.ts";
@@ -25,6 +25,16 @@ const jobName = v.pipe(v.string(), v.maxLength(limits.JOB_NAME_CHARS_MAX), v.reg
 const attempt = v.pipe(f.positive, v.maxValue(1_000_000));
 /** Version that a setting must have now: 0 for none at all, null for any. */
 const expectedVersion = v.nullable(f.count);
+
+/** Blobs that travel in the command itself; the job holds them, and they go with the last job that does. */
+const parts = v.optional(
+  v.pipe(
+    v.array(v.object({ hash: f.blobHash, bytes: v.pipe(f.bytesTo(limits.PART_BYTES_MAX), v.minLength(1)) })),
+    v.maxLength(limits.PARTS_MAX),
+    v.check((all) => all.reduce((sum, { bytes }) => sum + bytes.length, 0) <= limits.PARTS_BYTES_MAX),
+  ),
+);
+export type Part = { readonly hash: BlobHash; readonly bytes: Uint8Array };
 
 const clusterKey = { keyId: f.keyId, publicKey: f.key32, privateKey: f.key32 };
 
@@ -79,12 +89,14 @@ const COMMANDS = {
     expectedVersion,
   }),
   "setting.delete": v.object({ kind: v.literal("setting.delete"), key: settingKey, expectedVersion }),
+  /** The same again, under whatever request, is answered with the job that is there. */
   "job.create": v.object({
     kind: v.literal("job.create"),
     jobId,
     name: jobName,
     /** Plan, bundle and whatever else the job needs: held for as long as the job is known. */
     blobs: v.pipe(v.array(f.blobHash), v.maxLength(limits.JOB_BLOBS_MAX)),
+    parts,
     /** Opaque here. */
     options: f.bytesTo(limits.JOB_OPTIONS_BYTES_MAX),
   }),
@@ -96,6 +108,11 @@ const COMMANDS = {
     attempt,
     to: jobState,
     reason: f.reason,
+    /** What the job holds from now on besides. */
+    blobs: v.optional(v.pipe(v.array(f.blobHash), v.maxLength(limits.JOB_BLOBS_MAX))),
+    parts,
+    /** For later JobManagers, opaque here; replaces what was noted before. */
+    notes: v.optional(f.bytesTo(limits.JOB_NOTES_BYTES_MAX)),
   }),
   "job.delete": v.object({ kind: v.literal("job.delete"), jobId }),
   /** Next part of a blob, in order. Repeating one that is there does nothing. */

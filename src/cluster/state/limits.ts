@@ -20,6 +20,11 @@ export const JOB_HISTORY_MAX = 32;
 export const JOB_NAME_CHARS_MAX = 128;
 export const JOB_OPTIONS_BYTES_MAX = 65_536;
 export const JOB_BLOBS_MAX = 16;
+/** Blobs that come with a command, and the bytes of all of them. */
+export const PARTS_MAX = 4;
+export const PART_BYTES_MAX = 128 << 10;
+export const PARTS_BYTES_MAX = 256 << 10;
+export const JOB_NOTES_BYTES_MAX = 4_096;
 
 /** Every chunk of a blob but the last has exactly this size. */
 export const CHUNK_BYTES_MAX = 256 << 10;

@@ -19,6 +19,7 @@ export {
   type Envelope,
   encodeCommand,
   FORMAT_MAX,
+  type Part,
   type RequestId,
 } from "./command.ts";
 export { StateError, type StateErrorCode } from "./error.ts";
@@ -26,7 +27,10 @@ export {
   AUDIT_ENTRIES_MAX,
   BLOB_BYTES_MAX,
   CHUNK_BYTES_MAX,
+  JOB_BLOBS_MAX,
   JOB_OPTIONS_BYTES_MAX,
+  PART_BYTES_MAX,
+  PARTS_BYTES_MAX,
   SESSION_WINDOW_MAX,
   SETTING_VALUE_CHARS_MAX,
   TOKEN_TTL_MS_MAX,

@@ -64,6 +64,8 @@ export const jobRecord = v.object({
   attempt: f.positive,
   blobs: v.array(f.blobHash),
   options: f.bytes,
+  /** What the JobManager wants to know again, such as which blob is what; opaque. */
+  notes: f.bytes,
   createdBy: v.string(),
   createdAtMs: f.count,
   /** Log index of the last move. */
@@ -80,6 +82,8 @@ export const blobRecord = v.object({
   chunks: v.array(f.blobHash),
   /** Jobs that hold it. */
   refCount: f.count,
+  /** It came with a job, and goes with the last one that holds it. */
+  isInline: v.boolean(),
   /** When the last job let go of it, or it came. */
   idleSinceMs: f.count,
 });

@@ -9,7 +9,7 @@ import {
   type JobState,
   jobStatesDiagram,
 } from "../../../src/cluster/mod.ts";
-import { started } from "./support.ts";
+import { sha256, started } from "./support.ts";
 
 const jobId = (number: number): string => number.toString(16).padStart(32, "0");
 const create = (number: number): Command => ({
@@ -93,4 +93,66 @@ test("ended jobs beyond the limit are forgotten in the order in which they ended
     expect(state.apply(at + 1, restart).outcome.ok).toBe(true);
   }
   expect(copy.state.digest()).toBe(replica.state.digest());
+});
+
+const part = (text: string) => {
+  const bytes = new TextEncoder().encode(text);
+  return { hash: sha256(bytes) as never, bytes };
+};
+
+test("what comes with a job is a blob while a job holds it, and gone with the last", () => {
+  const replica = started();
+  const effects = (command: Command) => replica.propose(command).effects.map(({ kind, hash }) => `${kind} ${hash}`);
+  const [plan, bundle, outline] = [part("plan"), part("bundle"), part("outline")];
+  expect(effects({ ...create(1), parts: [plan, bundle] } as Command)).toEqual([
+    `putBlob ${plan.hash}`,
+    `putBlob ${bundle.hash}`,
+  ]);
+  expect(effects({ ...create(2), parts: [plan] } as Command)).toEqual([]);
+  const notes = new Uint8Array([7]);
+  const compiled = {
+    ...move(1, { from: "submitted", to: "compiling", attempt: 1 }),
+    parts: [outline],
+    notes,
+  } as Command;
+  expect(effects(compiled)).toEqual([`putBlob ${outline.hash}`]);
+  expect(replica.state.jobs.get(jobId(1))).toMatchObject({ blobs: [plan.hash, bundle.hash, outline.hash], notes });
+  const bytes = replica.state.snapshot();
+  replica.state.restore(bytes);
+  expect(replica.state.snapshot()).toEqual(bytes);
+  for (const number of [1, 2]) {
+    const from = number === 1 ? "compiling" : "submitted";
+    replica.propose(move(number, { from, to: "cancelling", attempt: 1 }));
+    replica.propose(move(number, { from: "cancelling", to: "cancelled", attempt: 1 }));
+  }
+  const dropped = [bundle, outline].map(({ hash }) => `dropBlob ${hash}`);
+  expect(effects({ kind: "job.delete", jobId: jobId(1) })).toEqual(dropped);
+  expect(effects({ kind: "job.delete", jobId: jobId(2) })).toEqual([`dropBlob ${plan.hash}`]);
+  expect([...replica.state.chunkHashes()]).toEqual([]);
+});
+
+test("what comes with a job must be what its hash says", () => {
+  const replica = started();
+  const wrong = { hash: part("a").hash, bytes: part("b").bytes };
+  expect(replica.try({ ...create(1), parts: [part("c"), wrong] } as Command)).toBe("bad-blob");
+  expect(replica.state.blobs.size).toBe(0);
+  expect(replica.try(create(1))).toBe("ok");
+  const bad = { ...move(1, { from: "submitted", to: "compiling", attempt: 1 }), parts: [wrong] } as Command;
+  expect(replica.try(bad)).toBe("bad-blob");
+  expect(replica.state.jobs.get(jobId(1))?.state).toBe("submitted");
+});
+
+test("a job that is created again is the one that is there, unless it is another", () => {
+  const replica = started();
+  const first = { ...create(1), parts: [part("plan")] } as Command;
+  const number = (command: Command) => {
+    const { outcome } = replica.propose(command);
+    return outcome.ok && outcome.value.type === "job" ? outcome.value.number : outcome;
+  };
+  expect(number(first)).toBe(1);
+  replica.propose(move(1, { from: "submitted", to: "compiling", attempt: 1 }));
+  expect(number(first)).toBe(1);
+  expect(replica.try({ ...create(1), parts: [part("other")] } as Command)).toBe("conflict");
+  expect(replica.try({ ...create(1), name: "x" } as Command)).toBe("conflict");
+  expect(number({ ...create(2), parts: [part("plan")] } as Command)).toBe(2);
 });

@@ -148,7 +148,7 @@ const rows: readonly Row[] = [
     { kind: "setting.delete", key: "a", expectedVersion: 1 },
     "stale",
   ],
-  ["a job twice", [createJob("a")], createJob("a"), "conflict"],
+  ["a job with the id of another", [createJob("a")], { ...createJob("a"), name: "other" } as Command, "conflict"],
   ["a job without its blob", [], { ...createJob("a"), blobs: [hash(content)] } as Command, "not-found"],
   ["a move of an unknown job", [], move("a", "submitted", "compiling"), "not-found"],
   ["a move from another state", [createJob("a")], move("a", "running", "finishing"), "stale"],
