@@ -6,6 +6,16 @@ export {
   RemoteError,
 } from "./error.ts";
 export {
+  EXECUTOR_CREDENTIAL_BYTES_MAX,
+  EXECUTOR_CREDENTIAL_TTL_MS,
+  type ExecutorCredential,
+  type ExecutorJudgeFacts,
+  type ExecutorVerdict,
+  encodeExecutorCredential,
+  judgeExecutorCredential,
+  mayExchange,
+} from "./executor_credential.ts";
+export {
   encodeFrame,
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,

@@ -20,6 +20,8 @@ export const executorSetup = v.object({
   /** Slots that it may run tasks in at once, workers of each, and memory of its arena. */
   slots: integer(1, 4_096),
   workersPerSlot: integer(0, 1_024),
+  /** A call of a job's function may take so long; null: for ever. */
+  userCallMsMax: v.nullable(integer()),
   memoryBytes: integer(),
   /** A directory of its own for what does not fit into memory; made and removed by the agent. */
   directory: text(4_096),
