@@ -11,7 +11,9 @@ export type PlanErrorCode =
   /** An aggregate where a row's expression is needed, or the reverse. */
   | "aggregate"
   /** A dataflow that cannot be: nothing in it, too many operators, an option out of range. */
-  | "dataflow";
+  | "dataflow"
+  /** Bytes that are no plan, or a plan that cannot be written as bytes. */
+  | "encoding";
 
 /** What the user wrote cannot be a plan. The message shows the expression and the operator as written. */
 export class PlanError extends SageError<PlanErrorCode> {

@@ -172,15 +172,22 @@ export function inputsOf(node: LogicalNode): readonly LogicalNode[] {
 export function numberOperators(plan: LogicalPlan): ReadonlyMap<LogicalNode, OperatorId> {
   const ids = new Map<LogicalNode, OperatorId>();
   const stack: { node: LogicalNode; next: number }[] = [];
+  const open = new Set<LogicalNode>();
   for (const root of plan.roots) {
     stack.push({ node: root, next: 0 });
+    open.add(root);
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
       const inputs = inputsOf(top.node);
       const input = inputs[top.next++];
       if (input === undefined) {
         stack.pop();
+        open.delete(top.node);
         if (!ids.has(top.node)) ids.set(top.node, ids.size + 1);
-      } else if (!ids.has(input)) stack.push({ node: input, next: 0 });
+      } else if (!ids.has(input)) {
+        if (open.has(input)) throw cycle(plan.name, input);
+        stack.push({ node: input, next: 0 });
+        open.add(input);
+      }
     }
   }
   if (ids.size > OPERATORS_MAX) {
@@ -190,6 +197,11 @@ export function numberOperators(plan: LogicalPlan): ReadonlyMap<LogicalNode, Ope
     );
   }
   return ids;
+}
+
+function cycle(name: string, { kind }: LogicalNode): PlanError {
+  const rule = `a ${kind} in it reads its own rows. A dataflow must not have a cycle.`;
+  return new PlanError("dataflow", `Cannot plan "${name}": ${rule}`);
 }
 
 /** Every distinct source of a dataflow, in the order of `numberOperators`. */

@@ -1,6 +1,19 @@
 export { aggregateType } from "./bind/aggregate.ts";
 export { bind } from "./bind/bind.ts";
 export type { SchemaOfSource } from "./bind/context.ts";
+export {
+  boundPlanShape,
+  connectorShape,
+  decodeGraph,
+  decodeLogicalPlan,
+  decodePlan,
+  encodeGraph,
+  encodeLogicalPlan,
+  encodePlan,
+  GRAPH_BYTES_MAX,
+  schemaShape,
+  shape,
+} from "./codec/mod.ts";
 export { PlanError, type PlanErrorCode } from "./error.ts";
 export { type ExplainOptions, explainPlan, nodeText } from "./explain.ts";
 export type { Expression, JoinSide, LiteralInput } from "./expression.ts";

@@ -1,3 +1,4 @@
+export { decodePhysicalPlan, encodePhysicalPlan } from "./codec.ts";
 export { explainPhysical } from "./explain.ts";
 export * from "./model.ts";
 export type { PhysicalOptions, SourceFacts } from "./options.ts";

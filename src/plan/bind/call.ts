@@ -125,3 +125,7 @@ function betweenAsComparisons(e: CallExpression, scope: BindScope): Expression {
   }
   return call("and", [call("ge", [value, low]), call("le", [value, high])]);
 }
+
+export function isScalarFunction(name: unknown): name is ScalarFunction {
+  return typeof name === "string" && Object.hasOwn(SIGNATURES, name);
+}
