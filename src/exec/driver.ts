@@ -5,12 +5,21 @@
 import { type Arena, type Batch, releaseBatch, retainBatch } from "../arrow/mod.ts";
 import type { Terminal } from "../codegen/mod.ts";
 import type { Tools } from "../connectors/mod.ts";
+import type { ScanNode } from "../plan/mod.ts";
 import { ControlBlock } from "./control.ts";
 import { ExecError } from "./error.ts";
-import { Control, type EachCall, type PhaseResult, type PipelineRequest } from "./messages.ts";
-import { type BatchList, closed, ended, type OpenPipeline, type OpenSource } from "./open_pipeline.ts";
+import { Control, type EachCall, type PhaseResult, type PipelineRequest, type SourceSpec } from "./messages.ts";
+import {
+  type BatchList,
+  closed,
+  ended,
+  type OpenPipeline,
+  type OpenSource,
+  type RoundsSource,
+} from "./open_pipeline.ts";
 import { OutputQueue } from "./output_queue.ts";
 import type { Pool } from "./pool.ts";
+import type { RoundReader, ScanSource } from "./scan_source.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 export interface ExecuteOptions {
@@ -26,12 +35,17 @@ export interface ExecuteOptions {
   readonly turn: (() => void | Promise<void>) | null;
   /** Tables in the arena that scans of the connector "memory" read; they stay the caller's. */
   readonly tables: ReadonlyMap<string, readonly Batch[]>;
+  /** Rows of scans that are no matter of a connector alone; null: of this one they are. Asked once a scan. */
+  readonly sources: ((node: ScanNode) => ScanSource | null) | null;
   /** Set: sources give no rows, and every pipeline is shown to this function before it runs. */
   readonly onDryRun: ((pipeline: OpenPipeline) => void) | null;
 }
 
 /** Tasks that workers may be ahead of the consumer, for each worker. */
 const WINDOW_TASKS = 4;
+/** Rows of arriving batches that are run as one request: so many full batches for each worker. */
+const ROUND_BATCHES = 4;
+const TASKS_PER_WORKER = 2;
 
 export class Driver {
   readonly pool: Pool;
@@ -39,6 +53,7 @@ export class Driver {
   readonly options: ExecuteOptions;
   readonly #owned = new Set<() => void>();
   readonly #running = new Set<ControlBlock>();
+  readonly #readers = new Set<RoundReader>();
   /** Requests that nobody waits for before the end. */
   readonly #background: Promise<unknown>[] = [];
   #local: WorkerContext | null = null;
@@ -82,6 +97,22 @@ export class Driver {
   cancel(): void {
     this.#cancelled = true;
     for (const control of this.#running) control.cancel();
+    for (const reader of this.#readers) reader.close();
+  }
+
+  /** Begins to read rows that arrive; the reader is closed when the pipeline, or the job, ends. */
+  openRounds(source: Extract<ScanSource, { kind: "rounds" }>): OpenSource {
+    this.#checkSignal();
+    const { batchRows, onDryRun } = this.options;
+    if (onDryRun !== null) return { spec: { kind: "rounds", next: () => Promise.resolve(null) }, release: () => {} };
+    const reader = source.open();
+    this.#readers.add(reader);
+    const release = this.onEnd(() => {
+      this.#readers.delete(reader);
+      reader.close();
+    });
+    const rowsMax = ROUND_BATCHES * this.pool.size * batchRows;
+    return { spec: { kind: "rounds", next: () => reader.next(rowsMax) }, release };
   }
 
   /** Keeps batches until they are released or the job ends. */
@@ -186,23 +217,68 @@ export class Driver {
     this.options.onDryRun?.(pipeline);
     const release = this.onEnd(() => opened.release());
     try {
-      if (pipeline.stages.length === 0 && opened.spec.kind === "batches") yield* this.#passOn(opened);
-      else yield* this.#runStages(pipeline, opened, how);
+      const { spec } = opened;
+      if (spec.kind === "rounds") yield* this.#runRounds(pipeline, spec, how);
+      else if (pipeline.stages.length === 0 && spec.kind === "batches") yield* this.#passOn(spec.batches);
+      else yield* this.#runStages(pipeline, spec, { ...how, rowsBefore: 0 });
     } finally {
       release();
     }
   }
 
   /** Nothing to compute: the source's own batches. */
-  async *#passOn(opened: OpenSource): AsyncGenerator<Batch, void> {
-    if (opened.spec.kind !== "batches") return;
-    for (const batch of opened.spec.batches) {
+  async *#passOn(batches: readonly Batch[]): AsyncGenerator<Batch, void> {
+    for (const batch of batches) {
       retainBatch(this.arena, batch);
       yield batch;
     }
   }
 
-  async *#runStages(pipeline: OpenPipeline, opened: OpenSource, how: RunHow): AsyncGenerator<Batch, void> {
+  /** A request for each list of batches, into the same states; the last, without rows, closes them. */
+  async *#runRounds(pipeline: OpenPipeline, source: RoundsSource, how: RunHow): AsyncGenerator<Batch, void> {
+    let rowsBefore = 0;
+    const run = (batches: readonly Batch[], close: EachCall | null) => {
+      const spec = { kind: "batches", batches, taskRows: this.#taskRows(pipeline, batches) } as const;
+      return this.#runStages(pipeline, spec, { ...how, close, rowsBefore });
+    };
+    for (let batches = await this.#round(source); batches !== null; batches = await this.#round(source)) {
+      const list = this.own(batches);
+      try {
+        yield* pipeline.stages.length === 0 ? this.#passOn(batches) : run(batches, null);
+      } finally {
+        list.release();
+      }
+      const rows = rowCountOf(batches);
+      rowsBefore += rows;
+      this.#rowsReadBefore += BigInt(rows);
+    }
+    if (how.close !== null) yield* run([], how.close);
+  }
+
+  /** What a reader says when it is closed because the job ends is no failure of its own. */
+  async #round(source: RoundsSource): Promise<readonly Batch[] | null> {
+    this.#checkSignal();
+    try {
+      return await source.next();
+    } catch (error) {
+      this.#checkSignal();
+      throw error;
+    }
+  }
+
+  /** Few rows are worth to be shared out among the workers too. */
+  #taskRows(pipeline: OpenPipeline, batches: readonly Batch[]): number {
+    const { batchRows, morselRows } = this.options;
+    if (pipeline.stages[0]?.kind !== "code") return batchRows;
+    const even = Math.ceil(rowCountOf(batches) / (TASKS_PER_WORKER * this.pool.size));
+    return Math.max(1, Math.min(batchRows, Math.max(morselRows, even)));
+  }
+
+  async *#runStages(
+    pipeline: OpenPipeline,
+    source: SourceSpec,
+    how: RunHow & { readonly rowsBefore: number },
+  ): AsyncGenerator<Batch, void> {
     this.#checkSignal();
     const { control, free } = this.#openControl();
     const queue = new OutputQueue(this.arena, control);
@@ -210,12 +286,13 @@ export class Driver {
     const wholeBatches = pipeline.stages[0]?.kind !== "code";
     const request: PipelineRequest = {
       kind: "pipeline",
-      source: opened.spec,
+      source,
       stages: pipeline.stages,
       control: control.address,
       batchRows,
       morselRows: wholeBatches ? Number.MAX_SAFE_INTEGER : morselRows,
       ordinal: how.ordinal,
+      rowsBefore: how.rowsBefore,
       windowTasks: how.windowTasks,
       close: how.close,
     };
@@ -274,6 +351,10 @@ export class Driver {
 }
 
 function noOutput(): void {}
+
+function rowCountOf(batches: readonly Batch[]): number {
+  return batches.reduce((sum, { rowCount }) => sum + rowCount, 0);
+}
 
 interface RunHow {
   readonly ordinal: number;

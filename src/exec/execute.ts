@@ -37,6 +37,7 @@ const DEFAULTS: ExecuteOptions = {
   signal: null,
   turn: null,
   tables: new Map(),
+  sources: null,
   onDryRun: null,
 };
 

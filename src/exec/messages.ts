@@ -103,6 +103,8 @@ export interface PipelineRequest {
   readonly morselRows: number;
   /** Position of this pipeline among those of one operator: rows of earlier ones come first. */
   readonly ordinal: number;
+  /** Rows of this pipeline's source that earlier requests had; of batches only. */
+  readonly rowsBefore: number;
   /** A worker may start a task only when it is less than so many past the consumed ones; 0 for no window. */
   readonly windowTasks: number;
   /** Called on every worker when no task is left; the worker's result. */

@@ -7,4 +7,5 @@ export { InlinePool, type InlinePoolOptions } from "./inline_pool.ts";
 export type { TaskOutput, WorkerRequest } from "./messages.ts";
 export type { Pool } from "./pool.ts";
 export { carryOut } from "./runner.ts";
+export type { RoundReader, ScanSource } from "./scan_source.ts";
 export type { WorkerContext } from "./worker_context.ts";

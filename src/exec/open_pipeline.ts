@@ -3,9 +3,16 @@ import type { Step, Terminal } from "../codegen/mod.ts";
 import type { OperatorId } from "../plan/mod.ts";
 import type { SourceSpec, StageSpec } from "./messages.ts";
 
+/** Rows that arrive while the pipeline runs, in lists of batches: each is a request of its own. */
+export interface RoundsSource {
+  readonly kind: "rounds";
+  /** The next list, which is then the caller's; null after the last. */
+  next(): Promise<readonly Batch[] | null>;
+}
+
 /** A pipeline's input when it is about to run; `release` gives back what it holds. */
 export interface OpenSource {
-  readonly spec: SourceSpec;
+  readonly spec: SourceSpec | RoundsSource;
   release(): void;
 }
 

@@ -105,14 +105,17 @@ export class PlanWalk {
       return this.#openBatches({ batches: selected.map((batch) => ({ ...batch, schema })), release: () => {} }, node);
     }
     const request: SourceRequest = { columns, predicate: node.predicate, rowLimit: node.rowLimit };
+    const shown = { operator: node.id, text: `scan #${node.id} (${node.source.connector})` };
+    const given = driver.options.sources?.(node) ?? null;
+    if (given?.kind === "rounds") return openAt(async () => driver.openRounds(given), node.schema, shown);
+    const connector = given?.connector ?? node.source;
     const source = async () => {
-      const splits = driver.options.onDryRun
-        ? []
-        : await sourceOf(node.source).splits(node.source, request, driver.tools);
-      const spec = { kind: "splits", operator: node.id, connector: node.source, request, splits } as const;
+      const found = driver.options.onDryRun ? [] : await sourceOf(connector).splits(connector, request, driver.tools);
+      const splits = given === null ? found : given.select(found);
+      const spec = { kind: "splits", operator: node.id, connector, request, splits } as const;
       return { spec, release: () => {} };
     };
-    return openAt(source, node.schema, { operator: node.id, text: `scan #${node.id} (${node.source.connector})` });
+    return openAt(source, node.schema, shown);
   }
 
   #withUserFunction(pipeline: OpenPipeline, node: UserFunctionNode): OpenPipeline {

@@ -27,6 +27,8 @@ import type { WorkerContext } from "./worker_context.ts";
 const TASK_ROW_BITS = 36n;
 /** Bits below the pipeline's ordinal: task number and row. */
 const ORDINAL_BITS = 57n;
+/** Positions that each row of a batch has on average, for the rows that stages make of it. */
+const ROW_SPREAD_BITS = 16n;
 
 export async function carryOut(worker: WorkerContext, request: WorkerRequest): Promise<unknown> {
   try {
@@ -178,24 +180,37 @@ function rowBaseOf(request: PipelineRequest, task: number): bigint {
   return (BigInt(request.ordinal) << ORDINAL_BITS) | (BigInt(task) << TASK_ROW_BITS);
 }
 
-/** Tasks are ranges of `taskRows` rows within one batch; see `taskCountOf`. */
+/** Tasks are ranges of `taskRows` rows within one batch. */
 async function runBatches(run: PipelineRun, source: BatchesSource): Promise<void> {
   const ranges = taskRanges(source);
+  const { ordinal, rowsBefore } = run.request;
   await forEachTask(run, ranges.length, async (task) => {
     const range = ranges[task];
     if (range === undefined) return;
-    await pushMorsels(run, { ...range, rowBase: rowBaseOf(run.request, task) - BigInt(range.start) });
+    const first = (BigInt(ordinal) << ORDINAL_BITS) | (BigInt(rowsBefore + range.before) << ROW_SPREAD_BITS);
+    await pushMorsels(run, { ...range, rowBase: first - BigInt(range.start) });
   });
 }
 
-export function taskRanges(source: BatchesSource): { batch: Batch; start: number; end: number }[] {
-  return source.batches.flatMap((batch) => {
-    const count = Math.ceil(batch.rowCount / source.taskRows);
-    return Array.from({ length: count }, (_, i) => {
-      const start = i * source.taskRows;
-      return { batch, start, end: Math.min(batch.rowCount, start + source.taskRows) };
-    });
-  });
+interface TaskRange {
+  readonly batch: Batch;
+  readonly start: number;
+  readonly end: number;
+  /** Rows of the source before `start`. */
+  readonly before: number;
+}
+
+function taskRanges(source: BatchesSource): TaskRange[] {
+  const ranges: TaskRange[] = [];
+  let before = 0;
+  for (const batch of source.batches) {
+    for (let start = 0; start < batch.rowCount; start += source.taskRows) {
+      const end = Math.min(batch.rowCount, start + source.taskRows);
+      ranges.push({ batch, start, end, before });
+      before += end - start;
+    }
+  }
+  return ranges;
 }
 
 /** Pushes rows in morsels, so that a cancelled request ends soon. */

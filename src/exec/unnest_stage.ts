@@ -11,6 +11,9 @@ export class UnnestStage implements Stage {
   readonly #next: Stage;
   readonly #capacityRows: number;
   readonly #columnIndex: number;
+  /** Position of the task's first row, and how many rows it has become. */
+  #rowBase: bigint | null = null;
+  #pushedRows = 0;
 
   constructor(
     worker: WorkerContext,
@@ -28,6 +31,7 @@ export class UnnestStage implements Stage {
   async push(rows: Rows): Promise<void> {
     const list = rows.batch.columns[this.#columnIndex];
     invariant(list !== undefined, "the list column is in the batch");
+    this.#rowBase ??= rows.rowBase + BigInt(rows.start);
     const parents: number[] = [];
     const items: number[] = [];
     for (let row = rows.start; row < rows.end; row++) {
@@ -38,6 +42,8 @@ export class UnnestStage implements Stage {
   }
 
   async endTask(): Promise<void> {
+    this.#rowBase = null;
+    this.#pushedRows = 0;
     await this.#next.endTask();
   }
 
@@ -63,7 +69,8 @@ export class UnnestStage implements Stage {
   async #emit(rows: Rows, expanded: { parents: number[]; items: number[] }): Promise<void> {
     if (expanded.parents.length === 0) return;
     const batch = this.#build(rows.batch, expanded);
-    const { rowBase } = rows;
+    const rowBase = (this.#rowBase ?? 0n) + BigInt(this.#pushedRows);
+    this.#pushedRows += batch.rowCount;
     expanded.parents.length = 0;
     expanded.items.length = 0;
     try {

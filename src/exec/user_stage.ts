@@ -43,7 +43,7 @@ export class UserStage implements Stage {
   }
 
   async push(rows: Rows): Promise<void> {
-    if (this.#pushedRows === 0) this.#rowBase = rows.rowBase;
+    if (this.#pushedRows === 0) this.#rowBase = rows.rowBase + BigInt(rows.start);
     if (this.#spec.mode === "mapBatches") await this.#mapBatch(rows);
     else await this.#mapRows(rows);
   }
