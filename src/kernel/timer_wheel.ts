@@ -19,6 +19,8 @@ const SLOTS = 1 << SLOT_BITS;
 const SLOT_MASK = SLOTS - 1;
 const LEVELS = 4;
 const SPAN = 2 ** (SLOT_BITS * LEVELS);
+/** So many timers of a slot are looked at to tell when the first of them is due: a cascade in between costs a wake. */
+const LOOKED_AT_MAX = 8;
 /** The ring of timers beyond the span; rings before it are the slots, level by level. */
 const FAR_RING = LEVELS * SLOTS;
 const FREE_RING = FAR_RING + 1;
@@ -96,12 +98,14 @@ export class TimerWheel<T extends {}> {
   }
 
   /**
-   * When to call `advance` next: at the earliest deadline, or before it where timers then move to a lower level; null
+   * When to call `advance` next: at the earliest deadline, or before it where many timers then move to a lower level; null
    * without timers.
    */
   nextDeadlineMs(): number | null {
     const ring = this.#nextRing();
-    return ring === -1 ? null : this.#startOf(ring);
+    if (ring === -1) return null;
+    const start = this.#startOf(ring);
+    return ring < SLOTS ? start : (this.#firstTick(ring) ?? start);
   }
 
   /**
@@ -198,6 +202,17 @@ export class TimerWheel<T extends {}> {
     const slotTicks = 2 ** (SLOT_BITS * (ring >>> SLOT_BITS));
     const levelTicks = slotTicks * SLOTS;
     return Math.floor(this.#nowTick / levelTicks) * levelTicks + (ring & SLOT_MASK) * slotTicks;
+  }
+
+  /** The earliest deadline of a ring's timers; null when they are many. */
+  #firstTick(ring: number): number | null {
+    let earliest = Number.POSITIVE_INFINITY;
+    let left = LOOKED_AT_MAX;
+    for (let cell = this.#first(ring); cell !== ring; cell = this.#first(cell)) {
+      if (left-- === 0) return null;
+      earliest = Math.min(earliest, this.#tick[cell] as number);
+    }
+    return earliest;
   }
 
   #hang(cell: number): void {

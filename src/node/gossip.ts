@@ -17,6 +17,9 @@ export interface GossipOptions {
   readonly changed: (peer: PeerId, member: MemberView | null) => void;
 }
 
+/** Of a wait: how much longer it may last, to share a wake with others. */
+const SLACK_SHARE = 0.5;
+
 export class Gossip {
   readonly #options: GossipOptions;
   readonly #membership: Membership;
@@ -138,11 +141,13 @@ export class Gossip {
     if (this.#timer !== null && dueMs >= this.#dueMs) return;
     if (this.#timer !== null) timers.cancel(this.#timer);
     this.#dueMs = dueMs;
-    this.#timer = timers.after(Math.max(0, dueMs - this.#nowMs), () => {
+    const delayMs = Math.max(0, dueMs - this.#nowMs);
+    const tick = (): void => {
       this.#timer = null;
       this.#membership.tick(this.#nowMs);
       this.#act();
-    });
+    };
+    this.#timer = timers.after(delayMs, tick, { slackMs: delayMs * SLACK_SHARE });
   }
 }
 

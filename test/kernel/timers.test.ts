@@ -95,7 +95,7 @@ test("every keeps in step with its start", () => {
   const clock = new HandClock();
   const timers = new Timers(clock);
   const ranMs: number[] = [];
-  const id = timers.every(100, () => ranMs.push(clock.nowMs()), { firstMs: 0 });
+  const id = timers.every(100, () => ranMs.push(clock.nowMs()), { firstMs: 0, slackMs: 0 });
   clock.moveTo(350);
   expect(ranMs).toEqual([1, 100, 200, 300]);
   expect(timers.cancel(id)).toBe(true);
@@ -108,7 +108,7 @@ test("after the process was stopped everything due runs once, and every does not
   const clock = new HandClock();
   const timers = new Timers(clock);
   const ran: string[] = [];
-  timers.every(100, () => ran.push(`every at ${clock.nowMs()}`));
+  timers.every(100, () => ran.push(`every at ${clock.nowMs()}`), { slackMs: 0 });
   timers.after(50, () => ran.push("short"));
   timers.after(5000, () => ran.push("long"));
   clock.jumpTo(10_030);
@@ -121,11 +121,51 @@ test("every with jitter draws each interval", () => {
   const clock = new HandClock();
   const timers = new Timers(clock, random);
   const ranMs: number[] = [];
-  timers.every(100, () => ranMs.push(clock.nowMs()), { jitter: 0.5 });
+  timers.every(100, () => ranMs.push(clock.nowMs()), { jitter: 0.5, slackMs: 0 });
   clock.moveTo(510);
   expect(ranMs).toEqual([125, 250, 375, 500]);
   const without = new Timers(clock);
   expect(() => without.every(100, () => {}, { jitter: 0.2 })).toThrow("need a Random");
+});
+
+test("a timer with slack runs with the next wake after its deadline, or when its slack ends", () => {
+  const clock = new HandClock();
+  const timers = new Timers(clock);
+  const ran: string[] = [];
+  const at = (name: string) => () => ran.push(`${name} at ${clock.nowMs()}`);
+  timers.after(50, at("lazy"), { slackMs: 40 });
+  timers.after(70, at("strict"));
+  timers.after(100, at("alone"), { slackMs: 40 });
+  clock.moveTo(200);
+  expect(ran).toEqual(["strict at 70", "lazy at 70", "alone at 140"]);
+  expect([clock.wakesAsked, clock.pending, timers.size]).toEqual([3, 0, 0]);
+});
+
+test("look runs what has slack and is due, and takes back the wake at the end of its slack", () => {
+  const clock = new HandClock();
+  const timers = new Timers(clock);
+  const ranMs: number[] = [];
+  timers.every(100, () => ranMs.push(clock.nowMs()));
+  for (const timeMs of [90, 110, 190, 205]) {
+    clock.moveTo(timeMs);
+    timers.look();
+  }
+  expect(ranMs).toEqual([110, 205]);
+  const asked = clock.wakesAsked;
+  clock.moveTo(319);
+  expect([ranMs.length, clock.wakesAsked]).toEqual([2, asked]);
+  clock.moveTo(330);
+  expect(ranMs.slice(2)).toEqual([320]);
+});
+
+test("a timer with slack that is cancelled does not run", () => {
+  const clock = new HandClock();
+  const timers = new Timers(clock);
+  const id = timers.after(50, () => expect.unreachable(), { slackMs: 40 });
+  expect([timers.cancel(id), timers.cancel(id), timers.size]).toEqual([true, false, 0]);
+  const repeating = timers.every(50, () => expect.unreachable());
+  expect(timers.cancel(repeating)).toBe(true);
+  clock.moveTo(200);
 });
 
 test("every may cancel itself while it runs", () => {

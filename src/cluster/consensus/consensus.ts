@@ -179,6 +179,8 @@ export class Consensus {
     this.#options.clock.soon(() => {
       this.#isScheduled = false;
       this.#round();
+      // Awake anyway: what has slack needs no wake of its own.
+      this.#options.timers.look();
     });
   }
 

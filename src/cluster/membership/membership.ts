@@ -136,7 +136,8 @@ export class Membership {
     if (this.#state === "left") return this.#nowMs + this.#timings.gossipMs;
     const gossipMs = this.#news.size > 0 ? this.#gossipMs : Number.POSITIVE_INFINITY;
     const detectorMs = this.#detector.dueMs(this.#nowMs);
-    return Math.min(detectorMs, gossipMs, this.#heartbeatMs, this.#pushPullMs, this.#sweepMs, this.#seedMs);
+    // Sweeps and push-pulls go along with the detector's looks, which are often enough for them.
+    return Math.min(detectorMs, gossipMs, this.#heartbeatMs, this.#seedMs);
   }
 
   tick(nowMs: number): void {
