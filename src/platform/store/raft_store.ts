@@ -18,8 +18,11 @@ export interface RaftStoreOptions {
   readonly owner?: PeerId;
 }
 
-/** The write-ahead log is moved into the database when it has grown by about this. */
-const CHECKPOINT_BYTES = 4 << 20;
+/** The write-ahead log is moved into the database when it has grown by about this: often, since all else waits meanwhile. */
+const CHECKPOINT_BYTES = 1 << 20;
+/** Rows of dropped entries that go with a compaction; the others go with the saves after it, a few more than come. */
+const DROPPED_AT_ONCE_MAX = 1_024;
+const DROPPED_WITH_SAVE = 16;
 const SNAPSHOT_PART_BYTES = 256 << 10;
 /** Pages that every change writes: the state row's, and one of the log's. */
 const CHANGE_BYTES = 2 * 4096;
@@ -114,12 +117,15 @@ class SqliteRaftStore implements RaftStore {
     let bytes = snapshot?.data.length ?? 0;
     this.#change(() => {
       let { entryDigest } = this.#state;
+      let dropped = { firstIndex, digest: 0 };
       if (snapshot) {
         this.#replaceSnapshot(snapshot);
         this.#database.run("DELETE FROM entry");
         entryDigest = 0;
-      } else if (first !== null && first <= lastIndex) {
-        entryDigest ^= this.#drop("idx >= ?", first);
+      } else {
+        if (first !== null && first <= lastIndex) entryDigest ^= this.#drop("idx >= ?", first);
+        dropped = this.#dropBefore(firstIndex, DROPPED_WITH_SAVE + 2 * entries.length);
+        entryDigest ^= dropped.digest;
       }
       for (const [offset, entry] of entries.entries()) {
         invariant(entry.index === (first ?? 0) + offset, "entries are one run");
@@ -130,7 +136,7 @@ class SqliteRaftStore implements RaftStore {
       }
       return {
         entryDigest,
-        firstIndex,
+        firstIndex: dropped.firstIndex,
         lastIndex: entries.at(-1)?.index ?? lastIndex,
         ...(hardState && { hardState }),
         ...(snapshot && { snapshot: snapshot.meta }),
@@ -149,8 +155,8 @@ class SqliteRaftStore implements RaftStore {
     const newFirst = Math.max(firstIndex, upTo + 1);
     this.#change(() => {
       this.#replaceSnapshot(snapshot);
-      const entryDigest = this.#state.entryDigest ^ this.#drop("idx < ?", newFirst);
-      return { entryDigest, firstIndex: newFirst, snapshot: meta };
+      const dropped = this.#dropBefore(newFirst, DROPPED_AT_ONCE_MAX);
+      return { entryDigest: this.#state.entryDigest ^ dropped.digest, firstIndex: dropped.firstIndex, snapshot: meta };
     });
     this.#log.dropBefore(newFirst);
     this.#checkpointAfter(snapshot.data.length);
@@ -275,6 +281,17 @@ class SqliteRaftStore implements RaftStore {
       const crc = namedCrc(partName(meta, part), bytes);
       this.#database.run("INSERT INTO snapshot_part VALUES (?, ?, ?)", part, bytes, crc);
     }
+  }
+
+  /**
+   * Deletes `rowsMax` of the rows before `index`, the oldest first; gives where the rows begin then. Until all are gone the
+   * database holds more than the log that `load` tells of; a store that is opened then begins where its rows do.
+   */
+  #dropBefore(index: number, rowsMax: number): { readonly firstIndex: number; readonly digest: number } {
+    const { firstIndex: oldest } = this.#state;
+    if (oldest >= index) return { firstIndex: oldest, digest: 0 };
+    const firstIndex = Math.min(index, oldest + rowsMax);
+    return { firstIndex, digest: this.#drop("idx < ?", firstIndex) };
   }
 
   /** Gives the digest of what it dropped. */

@@ -97,3 +97,37 @@ test("many changes pass several checkpoints, and all are there afterwards", () =
   expect(again.entries(299, 361, 1e9)[0]).toEqual(entry(299, 1, 20_000));
   again.close();
 });
+
+test("entries of a long log go bit by bit after a compaction, and a store that is opened meanwhile begins with what is left", () => {
+  const path = home();
+  let store = openRaftStore(path);
+  const run = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => entry(from + at));
+  store.save({ entries: run(1, 3_001) });
+  const snapshot = (index: number) => ({
+    meta: { index, term: 1, membership: { voters: [], learners: [] }, bytes: 3 },
+    data: Uint8Array.of(1, 2, 3),
+  });
+  store.compact(2_900, snapshot(3_000));
+  expect([store.load().firstIndex, store.term(2_900), store.term(2_901)]).toEqual([2_901, null, 1]);
+  store.save({ entries: run(3_001, 3_011) });
+  store.close();
+  store = openRaftStore(path);
+  const { firstIndex } = store.load();
+  expect(firstIndex).toBeGreaterThan(1_000);
+  expect(firstIndex).toBeLessThan(2_901);
+  expect(store.entries(firstIndex, 3_011, 1e9)).toEqual(run(firstIndex, 3_011));
+  store.compact(2_950, snapshot(3_010));
+  for (let index = 3_011; index <= 3_200; index++) store.save({ entries: [entry(index)] });
+  store.save({ entries: run(3_100, 3_102) });
+  store.close();
+  store = openRaftStore(path);
+  expect(store.load()).toMatchObject({ firstIndex: 2_951, lastIndex: 3_101, snapshot: { index: 3_010 } });
+  expect(store.entries(2_951, 3_102, 1e9)).toEqual(run(2_951, 3_102));
+  store.compact(3_050, snapshot(3_101));
+  store.save({ snapshot: snapshot(4_000) });
+  store.save({ entries: run(4_001, 4_003) });
+  store.close();
+  store = openRaftStore(path);
+  expect(store.load()).toMatchObject({ firstIndex: 4_001, lastIndex: 4_002, snapshot: { index: 4_000 } });
+  store.close();
+});
