@@ -20,6 +20,8 @@ export interface TaskReport {
   readonly reason?: string;
   /** It would fail again: the job's own error. */
   readonly isFinal?: boolean;
+  /** It failed because what it reads is gone: no failure of its own. */
+  readonly isLoss?: boolean;
   /** Of a finished task. */
   readonly outputBytes?: number;
   /** As deployed; both are told to a new JobManager. */
@@ -41,7 +43,11 @@ export type Fact =
   | { readonly kind: "agentLost"; readonly peer: PeerId; readonly reason: string }
   /** The same for tasks up to the newest attempt that the executor was given; later ones are in its successor. */
   | { readonly kind: "executorLost"; readonly peer: PeerId; readonly upToAttempt: number; readonly reason: string }
+  /** All that the agent has of the job, as `runName`s: what else was there is gone. */
+  | { readonly kind: "inventory"; readonly peer: PeerId; readonly runs: ReadonlySet<string>; readonly reason: string }
   | { readonly kind: "verb"; readonly verb: UserVerb }
+  /** The job must not go on: its time is over, or it can never run here. */
+  | { readonly kind: "giveUp"; readonly reason: string }
   /** After a change of the JobManager: all agents have told their tasks, or have had the time to. */
   | { readonly kind: "inventoryDone" }
   | { readonly kind: "tick" };

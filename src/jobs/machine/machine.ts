@@ -5,7 +5,7 @@
  */
 import { invariant, unreachable } from "../../kernel/mod.ts";
 import type { PlanOutline } from "../physical/mod.ts";
-import { type AgentFacts, placeTasks, type TaskNeeds } from "../placement/mod.ts";
+import { type AgentFacts, Placement, type TaskNeeds } from "../placement/mod.ts";
 import { canMove, isEnded, type JobState } from "../states.ts";
 import {
   type Action,
@@ -40,6 +40,9 @@ export interface MachineOptions {
 /** States in which the tasks must be known. */
 const NEEDS_PLAN: ReadonlySet<JobState> = new Set(["scheduling", "running", "finishing", "failing", "cancelling"]);
 
+const CAN_GIVE_UP: ReadonlySet<JobState> = new Set(["submitted", "compiling", "scheduling", "running", "restarting"]);
+const NO_TASKS: ReadonlySet<TaskRecord> = new Set();
+
 export class JobMachine {
   readonly #jobId: string;
   readonly #settings: MachineSettings;
@@ -59,6 +62,9 @@ export class JobMachine {
   #restartDueMs = 0;
   readonly #committing = new Set<string>();
   #isReleased = false;
+  #wantedSlots = 0;
+  /** Why it must not go on. */
+  #hopeless: string | null = null;
 
   constructor(options: MachineOptions) {
     this.#jobId = options.jobId;
@@ -83,18 +89,35 @@ export class JobMachine {
   }
 
   step(fact: Fact, nowMs: number): Action[] {
-    return [...this.#take(fact, nowMs), ...this.#decide(nowMs)];
+    return this.steps([fact], nowMs);
+  }
+
+  /** What has happened at once is decided about once. */
+  steps(facts: readonly Fact[], nowMs: number): Action[] {
+    const taken = facts.flatMap((fact) => this.#take(fact, nowMs));
+    return [...taken, ...this.#decide(nowMs)];
+  }
+
+  /** Tasks that run, or are about to begin or to end: each is in a slot. */
+  get live(): ReadonlySet<Readonly<TaskRecord>> {
+    return this.#tasks?.live ?? NO_TASKS;
+  }
+
+  /** How many slots are missing for what could begin now, at the least; 0: none. */
+  get wantedSlots(): number {
+    return this.#wantedSlots;
+  }
+
+  /** Whether any of its tasks has ever been deployed in this attempt. */
+  get hasBegun(): boolean {
+    return this.#tasks?.records.some(({ status, attempt }) => status !== "waiting" || attempt > 0) ?? false;
   }
 
   /** When a "tick" would change something; null when only other facts can. */
   nextDueMs(nowMs: number): number | null {
-    const dues: number[] = this.#at.state === "restarting" ? [this.#restartDueMs] : [];
-    for (const record of this.#tasks?.records ?? []) {
-      const dueMs = this.#tasks?.dueMs(record) ?? null;
-      if (dueMs !== null) dues.push(dueMs);
-      if (record.status === "waiting" && record.notBeforeMs > nowMs) dues.push(record.notBeforeMs);
-    }
-    return dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
+    const taskMs = this.#tasks?.nextDueMs(nowMs) ?? null;
+    if (this.#at.state !== "restarting" || this.#moving !== null) return taskMs;
+    return taskMs === null ? this.#restartDueMs : Math.min(taskMs, this.#restartDueMs);
   }
 
   #take(fact: Fact, nowMs: number): Action[] {
@@ -119,6 +142,11 @@ export class JobMachine {
         return this.#lose({ ...fact, upToAttempt: Number.MAX_SAFE_INTEGER }, nowMs);
       case "executorLost":
         return this.#lose(fact, nowMs);
+      case "inventory":
+        return this.#tasks?.loseMissing(fact, nowMs) ?? [];
+      case "giveUp":
+        this.#hopeless = fact.reason;
+        return [];
       case "verb":
         return this.#verb(fact.verb);
       case "inventoryDone":
@@ -135,6 +163,7 @@ export class JobMachine {
     this.#moving = null;
     this.#committing.clear();
     if (!isEnded(state)) this.#isReleased = false;
+    else this.#hopeless = null;
     if (state !== "restarting") return [];
     const { backoffMs, backoffMsMax } = this.#settings;
     const isAsked = reason === RESTART_ASKED || reason === CONTINUE_ASKED;
@@ -203,10 +232,12 @@ export class JobMachine {
   }
 
   #decide(nowMs: number): Action[] {
+    this.#wantedSlots = 0;
     if (this.#moving !== null) return [];
     const wished = this.#decideWish();
     if (wished !== null) return wished;
     const { state } = this.#at;
+    if (this.#hopeless !== null && CAN_GIVE_UP.has(state)) return this.#move("failing", FINAL + this.#hopeless);
     if (NEEDS_PLAN.has(state) && this.#plan === null && this.#planProblem === null) return this.#compile();
     if (this.#isAdopting) return [];
     switch (state) {
@@ -277,16 +308,19 @@ export class JobMachine {
 
   #schedule(tasks: Tasks, nowMs: number): Action[] {
     const actions: Action[] = [];
+    const { strategy, taskMemoryBytes } = this.#settings;
+    let placement: Placement | null = null;
+    let smallestUnplaced = Number.POSITIVE_INFINITY;
     for (const region of tasks.runnable(nowMs)) {
-      if (!tasks.canRun(region, nowMs)) continue;
-      const needs = region.map((number): TaskNeeds => {
-        const inputBytes = tasks.inputBytesOf(number);
-        const near = [...inputBytes].sort((a, b) => b[1] - a[1]).map(([peer]) => peer);
-        return { task: tasks.at(number).task, memoryBytes: this.#settings.taskMemoryBytes, inputBytes, near };
-      });
-      const { strategy } = this.#settings;
-      const { placed, waiting } = placeTasks(needs, this.#freeAgents(tasks), { strategy, seed: this.#jobId });
-      if (waiting.length > 0) continue;
+      // A region that is at least as large as one without a place has none either.
+      if (region.length >= smallestUnplaced || !tasks.canRun(region, nowMs)) continue;
+      placement ??= new Placement(this.#freeAgents(tasks), { strategy, seed: this.#jobId });
+      const placed = placement.placeAll(region.map((number) => this.#needsOf(tasks, number, taskMemoryBytes)));
+      if (placed === null) {
+        smallestUnplaced = region.length;
+        this.#wantedSlots = region.length;
+        continue;
+      }
       actions.push(...tasks.beforeDeploy(region, nowMs));
       for (const { task, peer, slot } of placed) {
         tasks.deploy(tasks.graph.numberOf(task), { attempt: this.#nextAttempt++, peer, slot }, nowMs);
@@ -294,6 +328,12 @@ export class JobMachine {
       for (const number of region) actions.push(this.#deployAction(tasks, number));
     }
     return actions;
+  }
+
+  #needsOf(tasks: Tasks, number: number, memoryBytes: number): TaskNeeds {
+    const inputBytes = tasks.inputBytesOf(number);
+    const near = [...inputBytes].sort((a, b) => b[1] - a[1]).map(([peer]) => peer);
+    return { task: tasks.at(number).task, memoryBytes, inputBytes, near };
   }
 
   #deployAction(tasks: Tasks, number: number): Action {
@@ -304,7 +344,9 @@ export class JobMachine {
 
   /** Agents with the slots that the job's own tasks are not in. */
   #freeAgents(tasks: Tasks): readonly AgentFacts[] {
-    const used = new Set(tasks.live.map(({ peer, slot }) => `${peer}/${slot}`));
+    const used = new Set<string>();
+    for (const { peer, slot } of tasks.live) used.add(`${peer}/${slot}`);
+    if (used.size === 0) return this.#agents;
     return this.#agents.map((agent) => {
       return { ...agent, freeSlots: agent.freeSlots.filter((slot) => !used.has(`${agent.peer}/${slot}`)) };
     });
@@ -320,9 +362,9 @@ export class JobMachine {
       .filter((record) => {
         return tasks.fragmentOf(record).output.kind === "sink";
       });
-    const ending = tasks.live.flatMap((record) => tasks.cancel(record, nowMs));
+    const ending = [...tasks.live].flatMap((record) => tasks.cancel(record, nowMs));
     const open = sinks.filter(({ status }) => status !== "committed");
-    if (open.length === 0 && tasks.live.length === 0) return this.#move("finished", "");
+    if (open.length === 0 && tasks.live.size === 0) return this.#move("finished", "");
     return [...ending, ...open.flatMap((record) => this.#commit(record))];
   }
 
@@ -345,8 +387,8 @@ export class JobMachine {
   /** Ends what runs; null when nothing does any more. */
   #endAll(nowMs: number): Action[] | null {
     const tasks = this.#tasks;
-    if (tasks === null || tasks.live.length === 0) return null;
-    return tasks.live.flatMap((record) => tasks.cancel(record, nowMs));
+    if (tasks === null || tasks.live.size === 0) return null;
+    return [...tasks.live].flatMap((record) => tasks.cancel(record, nowMs));
   }
 
   #compile(): Action[] {

@@ -29,6 +29,7 @@ export interface TaskRecord {
   readonly reasons: string[];
 }
 
+const NO_BYTES: ReadonlyMap<PeerId, number> = new Map();
 const LIVE: ReadonlySet<TaskStatus> = new Set(["deployed", "running", "cancelling"]);
 
 export function isLive({ status }: TaskRecord): boolean {
@@ -44,6 +45,13 @@ export class Tasks {
   fatal: { readonly reason: string; readonly isFinal: boolean } | null = null;
   readonly #settings: MachineSettings;
   readonly #inputs: readonly (readonly ExchangeOutline[])[];
+  readonly #live = new Set<TaskRecord>();
+  /** They wait for a moment, or did. */
+  readonly #delayed = new Set<TaskRecord>();
+  /** By fragment: tasks that have not given all of their rows. */
+  readonly #undone: number[];
+  /** Tasks whose rows leave the job. */
+  readonly rootNumbers: readonly number[];
   /** What tasks that were taken over read. */
   readonly #adoptedInputs = new Map<number, readonly InputPlace[]>();
 
@@ -66,6 +74,9 @@ export class Tasks {
       outputBytes: 0,
       reasons: [],
     }));
+    this.#undone = plan.fragments.map(({ parallelism }) => parallelism);
+    const isRoot = (record: TaskRecord) => this.fragmentOf(record).output.kind !== "exchanges";
+    this.rootNumbers = this.records.flatMap((record, number) => (isRoot(record) ? [number] : []));
   }
 
   at(number: number): TaskRecord {
@@ -83,14 +94,20 @@ export class Tasks {
     return this.plan.fragments[record.task.fragment] as FragmentOutline;
   }
 
-  get live(): readonly TaskRecord[] {
-    return this.records.filter(isLive);
+  /** Those that are in a slot. */
+  get live(): ReadonlySet<TaskRecord> {
+    return this.#live;
   }
 
-  /** Tasks whose rows leave the job. */
-  get rootNumbers(): readonly number[] {
-    const isRoot = (record: TaskRecord) => this.fragmentOf(record).output.kind !== "exchanges";
-    return this.records.flatMap((record, number) => (isRoot(record) ? [number] : []));
+  /** When time alone changes something; null when it does not. */
+  nextDueMs(nowMs: number): number | null {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const record of this.#live) nextMs = Math.min(nextMs, this.dueMs(record) ?? nextMs);
+    for (const record of this.#delayed) {
+      if (record.notBeforeMs <= nowMs) this.#delayed.delete(record);
+      else if (record.status === "waiting") nextMs = Math.min(nextMs, record.notBeforeMs);
+    }
+    return nextMs === Number.POSITIVE_INFINITY ? null : nextMs;
   }
 
   /** What an agent says; a report of another attempt than the newest changes nothing. */
@@ -102,22 +119,25 @@ export class Tasks {
     if (!isNewest) return report.status === "running" || report.status === "finished" ? [cancelOf(report)] : [];
     switch (report.status) {
       case "running":
-        if (record.status === "deployed") set(record, "running", nowMs);
+        if (record.status === "deployed") this.#set(record, "running", nowMs);
         return [];
       case "finished":
         if (record.status === "cancelling") return this.#drop(record, nowMs);
         if (isLive(record)) {
-          set(record, "finished", nowMs);
+          this.#set(record, "finished", nowMs);
           record.hasGiven = true;
           record.outputBytes = report.outputBytes ?? 0;
         }
         return [];
       case "committed":
-        if (record.status === "finished") set(record, "committed", nowMs);
+        if (record.status === "finished") this.#set(record, "committed", nowMs);
         return [];
       case "ended":
         return this.#over(number, { reason: report.reason ?? "it ended unasked", isFinal: false, nowMs });
       case "failed":
+        if (report.isLoss === true && record.status !== "cancelling") {
+          return this.#lost(number, report.reason ?? "what it read is gone", nowMs);
+        }
         return this.#over(number, { reason: report.reason ?? "it failed", isFinal: report.isFinal === true, nowMs });
       default:
         return unreachable(report.status);
@@ -140,7 +160,7 @@ export class Tasks {
     record.peer = report.peer;
     record.slot = report.slot ?? 0;
     record.outputBytes = report.outputBytes ?? 0;
-    set(record, report.status === "running" ? "running" : report.status, nowMs);
+    this.#set(record, report.status === "running" ? "running" : report.status, nowMs);
     return before;
   }
 
@@ -182,10 +202,30 @@ export class Tasks {
       const isThere = record.peer === of.peer && record.attempt <= of.upToAttempt;
       return isThere && record.status !== "committed" ? [number] : [];
     });
+    return this.#loseAll(lost, reason, nowMs);
+  }
+
+  /** What the peer has of the job is known: all else of it there is gone. */
+  loseMissing(
+    of: { readonly peer: PeerId; readonly runs: ReadonlySet<string>; readonly reason: string },
+    nowMs: number,
+  ): Action[] {
+    const lost = this.records.flatMap((record, number) => {
+      const isMissing = record.peer === of.peer && record.status !== "committed" && !of.runs.has(runName(record));
+      return isMissing ? [number] : [];
+    });
+    return this.#loseAll(lost, of.reason, nowMs);
+  }
+
+  #loseAll(lost: readonly number[], reason: string, nowMs: number): Action[] {
     const actions: Action[] = [];
     for (const number of lost) this.#markLost(this.at(number), reason, nowMs);
     for (const number of lost) actions.push(...this.#withNeighbours(number, reason, nowMs));
     return actions;
+  }
+
+  #lost(number: number, reason: string, nowMs: number): Action[] {
+    return this.#loseAll([number], reason, nowMs);
   }
 
   loseOutput(
@@ -195,13 +235,12 @@ export class Tasks {
     const number = this.numberOf(of.task);
     const record = number === null ? null : this.at(number);
     if (number === null || record?.status !== "finished" || record.attempt !== of.attempt) return [];
-    this.#markLost(record, of.reason, nowMs);
-    return this.#withNeighbours(number, of.reason, nowMs);
+    return this.#lost(number, of.reason, nowMs);
   }
 
   cancel(record: TaskRecord, nowMs: number): Action[] {
     if (record.peer === null || !isLive(record) || record.status === "cancelling") return [];
-    set(record, "cancelling", nowMs);
+    this.#set(record, "cancelling", nowMs);
     return [cancelOf({ ...record, peer: record.peer })];
   }
 
@@ -221,15 +260,20 @@ export class Tasks {
   /** Regions without which the roots cannot be made and which are not done. */
   wanted(): readonly (readonly number[])[] {
     const found = new Set<number>();
-    const visit = (number: number): void => {
+    const seen = new Set<readonly number[]>();
+    const open = [...this.rootNumbers];
+    for (let number = open.pop(); number !== undefined; number = open.pop()) {
       const region = this.graph.regionOf[number] as number;
-      if (this.#isDone(number) || found.has(region)) return;
+      if (isDone(this.at(number).status) || found.has(region)) continue;
       found.add(region);
       for (const member of this.graph.regions[region] as readonly number[]) {
-        this.graph.producers[member]?.forEach(visit);
+        const producers = this.graph.producers[member] as readonly number[];
+        // Tasks of a fragment share the list.
+        if (seen.has(producers)) continue;
+        seen.add(producers);
+        for (const producer of producers) open.push(producer);
       }
-    };
-    this.rootNumbers.forEach(visit);
+    }
     return [...found].sort((a, b) => a - b).map((region) => this.graph.regions[region] as readonly number[]);
   }
 
@@ -242,7 +286,7 @@ export class Tasks {
       record.hasGiven = false;
       actions.push(
         ...this.#reset(
-          [...this.#downstream(number)].filter((reader) => !region.includes(reader)),
+          [...this.#downstream(number)].filter((reader) => this.graph.regionOf[reader] !== this.graph.regionOf[number]),
           nowMs,
         ),
       );
@@ -273,7 +317,7 @@ export class Tasks {
     const record = this.at(number);
     invariant(record.status === "waiting", "a task that is deployed was waiting");
     Object.assign(record, place);
-    set(record, "deployed", nowMs);
+    this.#set(record, "deployed", nowMs);
   }
 
   /** Where the task finds its input; its region's places are known. */
@@ -294,8 +338,10 @@ export class Tasks {
 
   /** Peers of its producers, those with most of the input first, and how many bytes each has. */
   inputBytesOf(number: number): ReadonlyMap<PeerId, number> {
+    const producers = this.graph.producers[number] as readonly number[];
+    if (producers.length === 0) return NO_BYTES;
     const bytes = new Map<PeerId, number>();
-    for (const producer of this.graph.producers[number] ?? []) {
+    for (const producer of producers) {
       const { peer, outputBytes } = this.at(producer);
       const readers = this.graph.consumers[producer]?.length ?? 1;
       if (peer !== null) bytes.set(peer, (bytes.get(peer) ?? 0) + outputBytes / Math.max(1, readers));
@@ -367,7 +413,8 @@ export class Tasks {
     for (const member of region) {
       if (this.at(member).status === "finished") continue;
       for (const reader of this.graph.consumers[member] ?? []) {
-        if (region.includes(reader) || !isLive(this.at(reader))) continue;
+        const isOfRegion = this.graph.regionOf[reader] === this.graph.regionOf[member];
+        if (isOfRegion || !isLive(this.at(reader))) continue;
         const readers = this.graph.regions[this.graph.regionOf[reader] as number] as readonly number[];
         actions.push(...this.#restartRegion(readers, reason, nowMs));
       }
@@ -386,16 +433,32 @@ export class Tasks {
 
   #wait(record: TaskRecord, nowMs: number): void {
     record.peer = null;
-    set(record, "waiting", nowMs);
+    this.#set(record, "waiting", nowMs);
   }
 
-  #isDone(number: number): boolean {
-    const { status } = this.at(number);
-    return status === "finished" || status === "committed";
+  /** The one place where a status changes: what is counted follows it. */
+  #set(record: TaskRecord, status: TaskStatus, nowMs: number): void {
+    const change = Number(isDone(record.status)) - Number(isDone(status));
+    const { fragment } = record.task;
+    this.#undone[fragment] = (this.#undone[fragment] as number) + change;
+    record.status = status;
+    record.sinceMs = nowMs;
+    if (isLive(record)) this.#live.add(record);
+    else this.#live.delete(record);
+    if (status === "waiting" && record.notBeforeMs > nowMs) this.#delayed.add(record);
   }
 
   #isFed(number: number): boolean {
-    return (this.graph.producers[number] ?? []).every((producer) => this.#isDone(producer));
+    const { task } = this.at(number);
+    return (this.#inputs[task.fragment] as readonly ExchangeOutline[]).every((exchange) => {
+      if (!exchange.isBlocking || this.#undone[exchange.from] === 0) return true;
+      return exchange.kind === "forward" && this.#isProducerDone(exchange, task);
+    });
+  }
+
+  #isProducerDone({ from, offset = 0 }: ExchangeOutline, { index }: TaskVertex): boolean {
+    const producer = this.numberOf({ fragment: from, index: index - offset });
+    return producer === null || isDone(this.at(producer).status);
   }
 
   /** Whoever has read of the task, directly or not, with all of their regions. */
@@ -414,9 +477,13 @@ export class Tasks {
   }
 }
 
-function set(record: TaskRecord, status: TaskStatus, nowMs: number): void {
-  record.status = status;
-  record.sinceMs = nowMs;
+function isDone(status: TaskStatus): boolean {
+  return status === "finished" || status === "committed";
+}
+
+/** Names a run of a task within its job's attempt. */
+export function runName({ task, attempt }: { readonly task: TaskVertex; readonly attempt: number }): string {
+  return `${nameOf(task)}@${attempt}`;
 }
 
 function note(record: TaskRecord, reason: string): void {

@@ -45,6 +45,7 @@ export interface PlaceOptions {
 
 /** An agent while places are given away. */
 interface Candidate {
+  readonly at: number;
   readonly facts: AgentFacts;
   readonly free: number[];
 }
@@ -55,36 +56,79 @@ export function placeTasks(
   agents: readonly AgentFacts[],
   options: PlaceOptions,
 ): { readonly placed: readonly Place[]; readonly waiting: readonly TaskNeeds[] } {
-  const inOrder = [...agents].sort((a, b) => (a.peer < b.peer ? -1 : a.peer > b.peer ? 1 : 0));
-  const candidates = inOrder.map((facts): Candidate => ({ facts, free: [...facts.freeSlots].sort((a, b) => a - b) }));
+  const placement = new Placement(agents, options);
   const placed: Place[] = [];
   const waiting: TaskNeeds[] = [];
-  let turn = hashOf(options.seed);
   for (const needs of tasks) {
-    const able = candidates.filter(({ facts, free }) => free.length > 0 && facts.slotMemoryBytes >= needs.memoryBytes);
-    const chosen = choose(able, needs, { ...options, turn, all: candidates });
-    const slot = chosen?.free.shift();
-    if (chosen === undefined || slot === undefined) {
-      waiting.push(needs);
-      continue;
-    }
-    turn = candidates.indexOf(chosen) + 1;
-    placed.push({ task: needs.task, peer: chosen.facts.peer, slot });
+    const place = placement.place(needs);
+    if (place === null) waiting.push(needs);
+    else placed.push(place);
   }
   return { placed, waiting };
+}
+
+/** Free slots while they are given away. */
+export class Placement {
+  readonly #candidates: readonly Candidate[];
+  readonly #options: PlaceOptions;
+  #freeCount = 0;
+  #turn: number;
+
+  constructor(agents: readonly AgentFacts[], options: PlaceOptions) {
+    const inOrder = [...agents].sort((a, b) => (a.peer < b.peer ? -1 : a.peer > b.peer ? 1 : 0));
+    this.#candidates = inOrder.map((facts, at) => ({ at, facts, free: [...facts.freeSlots].sort((a, b) => a - b) }));
+    this.#options = options;
+    this.#turn = hashOf(options.seed);
+    for (const { free } of this.#candidates) this.#freeCount += free.length;
+  }
+
+  /** Null when no slot is free that will do. */
+  place(needs: TaskNeeds): Place | null {
+    if (this.#freeCount === 0) return null;
+    const able = this.#candidates.filter(
+      ({ facts, free }) => free.length > 0 && facts.slotMemoryBytes >= needs.memoryBytes,
+    );
+    const chosen = choose(able, needs, { ...this.#options, turn: this.#turn, count: this.#candidates.length });
+    const slot = chosen?.free.shift();
+    if (chosen === undefined || slot === undefined) return null;
+    this.#turn = chosen.at + 1;
+    this.#freeCount--;
+    return { task: needs.task, peer: chosen.facts.peer, slot };
+  }
+
+  /** All of them, or null and nothing is given away. */
+  placeAll(tasks: readonly TaskNeeds[]): readonly Place[] | null {
+    if (tasks.length > this.#freeCount) return null;
+    const turn = this.#turn;
+    const placed: Place[] = [];
+    for (const needs of tasks) {
+      const place = this.place(needs);
+      if (place !== null) {
+        placed.push(place);
+        continue;
+      }
+      for (const { peer, slot } of placed.reverse()) this.#giveBack(peer, slot);
+      this.#turn = turn;
+      return null;
+    }
+    return placed;
+  }
+
+  #giveBack(peer: PeerId, slot: number): void {
+    this.#candidates.find(({ facts }) => facts.peer === peer)?.free.unshift(slot);
+    this.#freeCount++;
+  }
 }
 
 function choose(
   able: readonly Candidate[],
   needs: TaskNeeds,
-  options: PlaceOptions & { readonly turn: number; readonly all: readonly Candidate[] },
+  options: PlaceOptions & { readonly turn: number; readonly count: number },
 ): Candidate | undefined {
-  const { strategy, seed, turn, all } = options;
+  const { strategy, seed, turn, count } = options;
   switch (strategy) {
-    case "roundRobin": {
-      const inTurn = all.map((_, i) => all[(turn + i) % all.length] as Candidate);
-      return inTurn.find((candidate) => able.includes(candidate));
-    }
+    case "roundRobin":
+      return able.find(({ at }) => at >= turn % count) ?? able[0];
     case "hash": {
       const { fragment, index } = needs.task;
       return best(able, ({ facts }) => [hashOf(`${seed}/${fragment}/${index}/${facts.peer}`)]);
