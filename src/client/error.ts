@@ -7,7 +7,13 @@ export type ClientErrorCode =
   | "refused"
   /** More changes at once than a client may have. */
   | "busy"
-  | "closed";
+  | "closed"
+  /** No job of this number, id or name. */
+  | "no-such-job"
+  /** The text means several jobs. */
+  | "ambiguous-job"
+  /** What was to be submitted cannot be. */
+  | "not-submittable";
 
 /** A cluster could not be used. Errors of what was asked for come as `RemoteError`. */
 export class ClientError extends SageError<ClientErrorCode> {

@@ -1,2 +1,14 @@
 export { type CallSettings, type ClientOptions, type ClientPorts, ClusterClient } from "./client.ts";
 export { ClientError, type ClientErrorCode } from "./error.ts";
+export { type JobEndCode, JobFailedError, type UserPlace } from "./job_error.ts";
+export {
+  isEndState,
+  JobHandle,
+  type JobLogLine,
+  type JobRows,
+  type JobSummary,
+  type JobVerb,
+} from "./job_handle.ts";
+export { type JobQuery, Jobs, type JobsPorts } from "./jobs.ts";
+export { openResult, resultArena, resultRows } from "./result.ts";
+export { checkSubmission, JOB_DEFAULTS, type Submission } from "./submission.ts";

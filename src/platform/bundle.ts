@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SageError } from "../kernel/mod.ts";
+import { bundleModule } from "./bundle_module.ts";
 import { JobError } from "./job_error.ts";
 import { installLibrary, libraryShim } from "./library.ts";
 import { SourceMap } from "./source_map.ts";
@@ -36,6 +37,8 @@ export interface BundledJob {
   /** Temporary, holds the bundle alone. */
   readonly directory: string;
   readonly sourceMap: SourceMap;
+  /** The bundle with its source map, to be sent to a cluster. @throws {JobError} when it is too large */
+  module(): Uint8Array;
   /** Imports the bundle in this thread. @throws {JobError} when the job throws or exports nothing as default. */
   load(): Promise<unknown>;
   /** Calls code of the job. @throws {JobError} with the user's line for whatever the code threw */
@@ -94,7 +97,8 @@ function place(path: string, output: BundlerOutput): BundledJob {
       throw threwWhileLoading(error, sourceMap);
     }
   };
-  return { url, hash, path, directory, sourceMap, load: () => load(path, url, sourceMap), guard, dispose };
+  const module = () => bundleModule(output.code, output.map, output.mapDirectory);
+  return { url, hash, path, directory, sourceMap, module, load: () => load(path, url, sourceMap), guard, dispose };
 }
 
 async function load(path: string, url: string, sourceMap: SourceMap): Promise<unknown> {
