@@ -33,7 +33,8 @@ export type ClusterOptionName =
   | "ttl"
   | "uses"
   | "limit"
-  | "accept-data-loss";
+  | "accept-data-loss"
+  | "retire-old";
 
 const TO: OptionSpec = {
   name: "to",
@@ -137,9 +138,21 @@ const CLUSTER: readonly CommandSpec[] = [
     name: "cluster rotate-key",
     summary: "Replace the key that signs tokens and certificates",
     positionals: [],
-    options: [TEXT, TO, TIMEOUT],
-    notes: ["Nodes renew their certificates by themselves; tokens of the old key end with it."],
-    examples: [{ line: "sage cluster rotate-key", meaning: "after a host was stolen" }],
+    options: [
+      { name: "retire-old", value: null, description: "End the old keys too, as soon as all nodes have renewed" },
+      FORCE,
+      TEXT,
+      TO,
+      TIMEOUT,
+    ],
+    notes: [
+      "Nodes renew their certificates by themselves, clients when they run a command; the old key ends when nothing needs it",
+      "any more. With --retire-old clients that have not renewed must log in again, and all older tokens end at once.",
+    ],
+    examples: [
+      { line: "sage cluster rotate-key", meaning: "now and then" },
+      { line: "sage cluster rotate-key --retire-old", meaning: "after a host was stolen, and was taken out" },
+    ],
   },
   {
     name: "cluster recover",

@@ -183,6 +183,11 @@ export class ClusterClient {
     return certificate;
   }
 
+  /** As it is shown now. */
+  get certificate(): Uint8Array {
+    return this.#certificate;
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

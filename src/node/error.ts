@@ -7,6 +7,8 @@ export type NodeErrorCode =
   | "other-cluster"
   | "not-found"
   | "not-possible"
+  /** Something still needs what was to end; see the message for what. */
+  | "in-use"
   | "refused"
   | "stopping";
 

@@ -5,7 +5,14 @@
  * also trusts the keys and members that it was given or knew before: the transport has proven their PeerIds, and without
  * them it could never catch up.
  */
-import { type ClusterState, judge, type PublicClusterKey, toAdmission, type Verdict } from "../cluster/mod.ts";
+import {
+  type CertificateFacts,
+  type ClusterState,
+  judge,
+  type PublicClusterKey,
+  toAdmission,
+  type Verdict,
+} from "../cluster/mod.ts";
 import type { Admission, Clock, Keys, Log, PeerId } from "../kernel/mod.ts";
 import type { Role } from "../protocol/mod.ts";
 import type { Belonging } from "./belonging.ts";
@@ -71,9 +78,9 @@ export class Gate {
 
   /** Judges all visitors again, after the state or the time has changed: whose right has ended is sent away. */
   review(): void {
-    for (const [peer, { credential }] of this.#visitors) {
+    for (const [peer, { credential, role }] of this.#visitors) {
       const verdict = this.#judge(peer, credential);
-      if (verdict.ok) continue;
+      if (verdict.ok || this.#hasRenewed(peer, { role, code: verdict.code })) continue;
       this.#options.log.write("warn", "peer sent away", { peer, code: verdict.code, reason: verdict.reason });
       this.#visitors.delete(peer);
       this.#options.disconnect(peer, verdict.reason);
@@ -95,8 +102,22 @@ export class Gate {
         nowMs: clock.wallMs(),
       },
     );
-    if (!isStale || verdict.ok || verdict.code !== "unknown-key") return verdict;
+    if (verdict.ok || verdict.code !== "unknown-key") return verdict;
     return this.#trustKnownMember(peer, verdict);
+  }
+
+  /** Whoever has a newer certificate need not connect anew to show it: the transport has proven who it is. */
+  #hasRenewed(peer: PeerId, { role, code }: { readonly role: Role; readonly code: string }): boolean {
+    if (code !== "unknown-key" && code !== "expired") return false;
+    const { members, clients } = this.#options.state;
+    const certificate = (members.get(peer) ?? clients.get(peer))?.certificate;
+    return certificate !== undefined && certificate.role === role && this.#isInForce(certificate);
+  }
+
+  #isInForce(certificate: CertificateFacts): boolean {
+    const { state, clock } = this.#options;
+    const { keyId, expiresAtMs } = certificate;
+    return state.keys.has(keyId) && !state.isRevoked(certificate) && expiresAtMs > clock.wallMs();
   }
 
   /** A member that was taken out is heard until the others can do without its vote. */
@@ -104,12 +125,15 @@ export class Gate {
     return !this.#options.state.members.has(peer) && this.#options.isStillHeard(peer);
   }
 
-  /** The cluster's key changed while this node was away: it believes the members that it knew, by their PeerIds. */
+  /**
+   * The cluster's key changed while one of the two was away. This node believes the members that it knew, by their PeerIds;
+   * once caught up, those whose renewed certificate it knows, though they have not received it.
+   */
   #trustKnownMember(peer: PeerId, verdict: Verdict): Verdict {
     const member = this.#options.state.members.get(peer);
-    return member === undefined
-      ? verdict
-      : { ok: true, certificate: { ...member.certificate, cluster: this.#cluster } };
+    if (member === undefined) return verdict;
+    if (this.#options.isCaughtUp() && !this.#isInForce(member.certificate)) return verdict;
+    return { ok: true, certificate: { ...member.certificate, cluster: this.#cluster } };
   }
 
   get #belongsNowhere(): boolean {

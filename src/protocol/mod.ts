@@ -56,6 +56,7 @@ export { BLOB_BYTES_MAX, BLOB_CHUNK_BYTES_MAX, blobFind, blobGet, blobPut } from
 export {
   CLUSTER_MEMBERS_MAX,
   clusterLeave,
+  clusterRetireKeys,
   clusterRotateKey,
   clusterStatus,
   clusterTransferLeader,

@@ -1,8 +1,9 @@
 import type { ClusterClient } from "../../client/mod.ts";
-import type { PeerId } from "../../kernel/mod.ts";
+import { type PeerId, SageError } from "../../kernel/mod.ts";
 import type { Terminal } from "../../platform/mod.ts";
 import {
   clusterLeave,
+  clusterRetireKeys,
   clusterRotateKey,
   clusterStatus,
   clusterTransferLeader,
@@ -12,7 +13,7 @@ import { EXIT, UsageError } from "../error.ts";
 import type { ParsedCommand } from "../parse.ts";
 import { confirm } from "./confirm.ts";
 import { printer } from "./output.ts";
-import { withClient } from "./session.ts";
+import { type AskContext, withClient } from "./session.ts";
 
 export function leave(on: Terminal, parsed: ParsedCommand): Promise<number> {
   const print = printer(on, parsed);
@@ -44,14 +45,39 @@ export function transferLeader(on: Terminal, parsed: ParsedCommand): Promise<num
 
 export function rotateKey(on: Terminal, parsed: ParsedCommand): Promise<number> {
   const print = printer(on, parsed);
-  return withClient(on, parsed, async ({ client, timeoutMs }) => {
+  return withClient(on, parsed, async (context) => {
+    const { client, timeoutMs, renew } = context;
+    const isLast = parsed.flags.has("retire-old");
+    const question = "End the old key at once? Clients that have not renewed by then must log in again.";
+    if (isLast && !(await confirm(on, parsed, question))) return EXIT.jobFailed;
     const { keyId } = await client.call(clusterRotateKey, {}, { timeoutMs });
-    await print(
-      `the cluster signs with key ${keyId} now; nodes renew their certificates by themselves, then the old key is retired`,
-      { keyId },
-    );
+    const signs = `the cluster signs with key ${keyId} now`;
+    if (!isLast) {
+      const then = "nodes renew their certificates by themselves, then the old key is retired";
+      await print(`${signs}; ${then}`, { keyId });
+      return EXIT.ok;
+    }
+    await renew(keyId); // or this very client would be locked out
+    const retired = await retireOld(on, context);
+    await print(`${signs}; what older keys have signed is worthless, tokens too`, { keyId, retired });
     return EXIT.ok;
   });
+}
+
+const RETIRE_LOOK_MS = 250;
+
+/** Nodes need a moment to renew. Errors as of `ClusterClient.call`; the last answer when the time is over. */
+async function retireOld(on: Terminal, { client, timeoutMs, signal }: AskContext): Promise<readonly string[]> {
+  const endMs = on.wallMs() + timeoutMs;
+  while (true) {
+    try {
+      return (await client.call(clusterRetireKeys, {}, { timeoutMs, signal })).keyIds;
+    } catch (error) {
+      const isEarly = error instanceof SageError && error.code === "in-use";
+      if (!isEarly || on.wallMs() >= endMs) throw error;
+    }
+    await new Promise<void>((resolve) => void on.schedule(RETIRE_LOOK_MS, resolve));
+  }
 }
 
 /** The member that the command names by name, id or the beginning of its id; null when it names none. */

@@ -120,5 +120,6 @@ async function explainEnd(on: Terminal, end: NodeEnd): Promise<number> {
   await on.err.write(
     "This node was taken out of the cluster. To join again, start it with an empty --data-dir and a new token.\n",
   );
+  // Someone asked for it, and starting again would not help: no failure that a supervisor should repair.
   return EXIT.ok;
 }

@@ -34,6 +34,15 @@ export interface AskContext {
   readonly timeoutMs: number;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Makes sure that the credentials file holds a certificate of the key that signs now. */
+  readonly renew: (activeKeyId: string) => Promise<void>;
+}
+
+export interface SessionOptions {
+  /** Ctrl-C is the command's own matter; it ends nothing by itself. */
+  readonly ownsInterrupt?: boolean;
+  /** `--timeout` means something else to the command. */
+  readonly ownsTimeout?: boolean;
 }
 
 /** Runs `ask` with a client for the cluster that the credentials file names. Errors as of `ClusterClient.call`. */
@@ -41,8 +50,9 @@ export async function withClient<T>(
   on: Terminal,
   { command, values, lists }: ParsedCommand,
   ask: (context: AskContext) => Promise<T>,
+  { ownsInterrupt = false, ownsTimeout = false }: SessionOptions = {},
 ): Promise<T> {
-  const timeout = values.get("timeout");
+  const timeout = ownsTimeout ? undefined : values.get("timeout");
   const timeoutMs = timeout === undefined ? TIMEOUT_MS : parseTimeout(timeout, command.name);
   const credentials = await loadCredentials(on);
   const known = credentials.addresses;
@@ -54,12 +64,18 @@ export async function withClient<T>(
     ...(to === undefined ? {} : { addresses: to }),
   });
   const stop = new AbortController();
-  const release = on.onInterrupt((code) => {
-    stop.abort();
-    on.exit(code);
-  });
+  const release = ownsInterrupt
+    ? () => undefined
+    : on.onInterrupt((code) => {
+        stop.abort();
+        on.exit(code);
+      });
   try {
-    const answer = await ask({ client, timeoutMs, signal: stop.signal });
+    const renew = async (activeKeyId: string) => {
+      await client.renew(activeKeyId);
+      save(on, { ...credentials, certificate: client.certificate });
+    };
+    const answer = await ask({ client, timeoutMs, signal: stop.signal, renew });
     await keepCurrent(on, client, credentials);
     return answer;
   } finally {
@@ -75,18 +91,18 @@ async function keepCurrent(on: Terminal, client: ClusterClient, credentials: Cre
     const alive = members.filter(({ health }) => health === "alive");
     const addresses = alive.flatMap(({ peer, addresses: all }) => all.map((address) => withPeer(address, peer)));
     const noted = [...new Set(addresses)].slice(0, CREDENTIAL_ADDRESSES_MAX);
-    const renewed = keyId === undefined ? null : await client.renew(keyId);
+    if (keyId !== undefined) await client.renew(keyId);
+    const { certificate } = client;
     const isSame = noted.length === 0 || noted.join() === credentials.addresses.join();
-    if (isSame && renewed === null) return;
-    const current: Credentials = {
-      ...credentials,
-      addresses: noted.length === 0 ? credentials.addresses : noted,
-      certificate: renewed ?? credentials.certificate,
-    };
-    writeCredentialsText(credentialsPath(on), encodeCredentials(current));
+    if (isSame && certificate === credentials.certificate) return;
+    save(on, { ...credentials, addresses: noted.length === 0 ? credentials.addresses : noted, certificate });
   } catch {
     // The command is done; only the next one may have to look longer for a node.
   }
+}
+
+function save(on: Terminal, credentials: Credentials): void {
+  writeCredentialsText(credentialsPath(on), encodeCredentials(credentials));
 }
 
 async function loadCredentials(on: Terminal): Promise<Credentials> {

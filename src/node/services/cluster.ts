@@ -4,6 +4,7 @@ import {
   auditList,
   type CallContext,
   clusterLeave,
+  clusterRetireKeys,
   clusterRotateKey,
   clusterStatus,
   clusterTransferLeader,
@@ -13,7 +14,7 @@ import {
 } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { successors } from "../succession.ts";
-import { commandId, freshen, remainingMs, type ServiceContext } from "./context.ts";
+import { command, commandId, freshen, RefusedError, remainingMs, type ServiceContext } from "./context.ts";
 
 /** How long a handed-over leadership may take to show. */
 const TRANSFER_MS = 5_000;
@@ -51,6 +52,11 @@ export function clusterServices(context: ServiceContext): Served[] {
       const keyId = await commandId(context, call, { kind: "key.rotate", ...key }, request);
       return { index: replica.state.appliedIndex, keyId };
     }),
+    on(clusterRetireKeys, async (_, call) => {
+      await freshen(context, call, "leader");
+      const keyIds = await retireKeys(context, call);
+      return { index: replica.state.appliedIndex, keyIds };
+    }),
     on(auditList, async (query, call) => {
       const freshness = await freshen(context, call, "leader");
       const { limit, beforeIndex } = query;
@@ -58,6 +64,32 @@ export function clusterServices(context: ServiceContext): Served[] {
       return { entries: replica.state.audit(page), freshness };
     }),
   ];
+}
+
+const NAMES_SHOWN_MAX = 8;
+
+/** Nothing is signed with an old key any more, so members that hold its certificates only get fewer. */
+async function retireKeys(context: ServiceContext, call: CallContext): Promise<string[]> {
+  const { cluster, keys, members } = context.replica.state;
+  const keyIds = [...keys.keys()].filter((keyId) => keyId !== cluster?.activeKeyId);
+  const holders = [...members.values()].filter(({ certificate }) => keyIds.includes(certificate.keyId));
+  if (holders.length > 0) {
+    const names = holders.map(({ info }) => info.name).sort();
+    const more = names.length > NAMES_SHOWN_MAX ? ` and ${names.length - NAMES_SHOWN_MAX} more` : "";
+    throw new NodeError(
+      "in-use",
+      `Cannot end the old cluster key: members still hold certificates of it: ${names.slice(0, NAMES_SHOWN_MAX).join(", ")}${more}. Running nodes renew within seconds. Start those that do not run, or take them out: sage cluster leave NODE`,
+    );
+  }
+  for (const keyId of keyIds) {
+    try {
+      await command(context, call, { kind: "key.retire", keyId, isForced: true });
+    } catch (error) {
+      // Another caller was quicker, or the leader.
+      if (!(error instanceof RefusedError) || error.code !== "not-found") throw error;
+    }
+  }
+  return keyIds;
 }
 
 /** Members by name, as this node sees them. */

@@ -26,8 +26,13 @@ export function tokenServices(context: ServiceContext): Served[] {
     }),
     on(tokenList, async (_, call) => {
       await freshen(context, call, "leader");
-      const tokens = [...replica.state.tokens.values()].map(({ keyId: _keyId, ...token }) => token);
-      return { tokens };
+      const { keys, tokens } = replica.state;
+      // A token ends with the key that signed it.
+      const listed = [...tokens.values()].map(({ keyId, ...token }) => ({
+        ...token,
+        isRevoked: token.isRevoked || !keys.has(keyId),
+      }));
+      return { tokens: listed };
     }),
     on(tokenRevoke, async ({ tokenId, request }, call) => {
       await command(context, call, { kind: "token.revoke", tokenId }, request);

@@ -71,3 +71,15 @@ export const clusterRotateKey = defineMethod({
   reply: v.object({ ...committed.entries, keyId: text(64) }),
   minRole: "admin",
 });
+
+/**
+ * Ends all cluster keys but the one that signs, with what they signed. Refused while members hold certificates of them;
+ * clients that do must come in anew. Doing it again does nothing.
+ */
+export const clusterRetireKeys = defineMethod({
+  name: "cluster.retireKeys",
+  request: v.object({}),
+  /** Those that were ended. */
+  reply: v.object({ ...committed.entries, keyIds: list(text(64), 64) }),
+  minRole: "admin",
+});

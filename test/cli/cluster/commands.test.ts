@@ -127,6 +127,27 @@ test("what cannot be undone is asked about, or forced", async () => {
   });
 });
 
+test("an old key can be ended at once: who renewed goes on, who did not is told to log in again", async () => {
+  const token = (await ask("token", "create", "--role", "read")).stdout.trim();
+  const other = { ...home, SAGE_CREDENTIALS: join(place, "other.json") };
+  expect(await sage(["login", "--to", address(), "--token", token], { env: other })).toMatchObject({ code: 0 });
+  expect(await ask("cluster", "rotate-key", "--retire-old")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("Add --force"),
+  });
+  const ended = await ask("cluster", "rotate-key", "--retire-old", "--force");
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  expect(ended.stdout).toMatch(
+    /^the cluster signs with key [0-9a-f]{32} now; what older keys have signed is worthless/,
+  );
+  expect(await ask("cluster", "status")).toMatchObject({ code: 0 });
+  expect(await sage(["cluster", "status"], { env: other })).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/refused these credentials: .*was retired.*sage login/s),
+  });
+  expect((await ask("token", "list")).stdout).not.toMatch(/ in \d/);
+});
+
 test("a second node on the same machine needs no directory and no name, and leaves on Ctrl-C", async () => {
   const token = (await ask("token", "create", "--role", "node")).stdout.trim();
   const second = await startNode(["--join", address(), "--token", token]);
