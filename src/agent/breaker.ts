@@ -17,7 +17,6 @@ export class Breaker {
   #failuresMs: number[] = [];
   #openUntilMs: number | null = null;
   #restMs: number;
-  #isTrying = false;
 
   constructor(options: BreakerOptions) {
     this.#options = options;
@@ -30,36 +29,20 @@ export class Breaker {
     return Math.max(0, this.#openUntilMs - nowMs);
   }
 
+  /** Half open: one try at a time. */
   state(nowMs: number): "closed" | "open" | "half-open" {
     if (this.#openUntilMs === null) return "closed";
     return this.restMs(nowMs) > 0 ? "open" : "half-open";
   }
 
-  /** Whether something may be tried now. Of a breaker that is half open only the first who asks may. */
-  mayTry(nowMs: number): boolean {
-    switch (this.state(nowMs)) {
-      case "closed":
-        return true;
-      case "open":
-        return false;
-      case "half-open": {
-        const isFirst = !this.#isTrying;
-        this.#isTrying = true;
-        return isFirst;
-      }
-    }
-  }
-
   succeeded(): void {
     this.#failuresMs = [];
     this.#openUntilMs = null;
-    this.#isTrying = false;
     this.#restMs = this.#options.restMs;
   }
 
   failed(nowMs: number): void {
     const { failuresMax, windowMs, restMsMax } = this.#options;
-    this.#isTrying = false;
     if (this.#openUntilMs !== null) {
       if (nowMs < this.#openUntilMs) return; // it was under way when the breaker opened
       this.#restMs = Math.min(restMsMax, this.#restMs * 2);

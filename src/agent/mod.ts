@@ -1,3 +1,4 @@
+export { Agent } from "./agent.ts";
 export type { AgentApi } from "./api.ts";
 export { AgentError, type AgentErrorCode } from "./error.ts";
 export {

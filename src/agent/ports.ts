@@ -51,6 +51,8 @@ export interface AgentOptions {
   readonly directory: string;
   /** Threads of a slot; 0: executors compute in their main thread. */
   readonly workersPerSlot: number;
+  /** Hosts that executors listen on, any port; default: those that the transport tells, which may be announced ones. */
+  readonly listen?: readonly Address[];
   readonly settings?: Partial<AgentSettings>;
 }
 

@@ -71,6 +71,11 @@ export class Supervisor {
     return this.#breaker.restMs(nowMs);
   }
 
+  /** True while one start has to show whether they succeed again. */
+  isTrying(nowMs: number): boolean {
+    return this.#breaker.state(nowMs) === "half-open";
+  }
+
   /** The child is up. */
   started(id: string, nowMs: number): void {
     this.#child(id).startedMs = nowMs;

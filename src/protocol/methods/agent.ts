@@ -1,7 +1,7 @@
 /** Between the JobManager and agents, node to node. Every order carries the JobManager's term: older ones are refused. */
 import * as v from "valibot";
 import { defineMethod } from "../rpc/method.ts";
-import { address, bytes, integer, list, peerId, text } from "../schema.ts";
+import { address, bytes, durationMs, integer, list, peerId, text } from "../schema.ts";
 import { jobId, ROWS_BYTES_MAX } from "./job.ts";
 import {
   inputPlace,
@@ -145,6 +145,8 @@ export const jobsReport = defineMethod({
   name: "jobs.report",
   request: v.object({
     load: v.pipe(v.number(), v.minValue(0)),
+    /** The agent cannot start executors, and takes no tasks for so long; 0 or left out: it does. */
+    restMs: v.optional(durationMs),
     reports: list(taskReport, TASKS_MAX),
     lost: list(
       v.object({ jobId, jobAttempt: integer(1), upToAttempt: integer(), reason: text(REASON_LENGTH_MAX) }),
