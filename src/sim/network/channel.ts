@@ -106,6 +106,7 @@ export class VirtualChannel implements Channel {
       if (links.isCut(near.name, far.name)) return this.#carry(world.nowMs + RETRANSMIT_MS);
       this.#underWay.shift();
       this.#carry();
+      this.#connection.arrived(this.#transport);
       first.run();
     };
     world.schedule({ atMs: Math.max(first.atMs, notBeforeMs), host: far, run: attempt });

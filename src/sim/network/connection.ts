@@ -8,6 +8,8 @@ export interface End {
   readonly transport: VirtualTransport;
   admission: Admission;
   isOpen: boolean;
+  /** It was open and is not any more, or its side gave up before: what arrives for it is answered with a reset. */
+  isOver: boolean;
   readonly channels: Set<VirtualChannel>;
 }
 
@@ -23,6 +25,7 @@ export class Connection {
       transport,
       admission: { kind: "guest" },
       isOpen: false,
+      isOver: false,
       channels: new Set(),
     });
     this.#ends = [end(dialer), end(listener)];
@@ -66,11 +69,19 @@ export class Connection {
   /** One end is gone. */
   drop(transport: VirtualTransport, reason: string): void {
     const end = this.end(transport);
+    end.isOver = true;
     if (!end.isOpen) return;
     end.isOpen = false;
     for (const channel of Array.from(end.channels)) channel.broken(reason);
     transport.lost(this);
     if (!this.other(transport).isOpen) this.network.closed(this);
+  }
+
+  /** Something arrived from `transport` at the other end; where that is over, its machine says so. */
+  arrived(transport: VirtualTransport): void {
+    const other = this.other(transport);
+    if (!other.isOver) return;
+    this.network.deliver(other.transport.host, transport.host, () => this.drop(transport, "connection reset"));
   }
 
   /** Breaks when one direction has been cut for long: without it no acknowledgement comes back either. */

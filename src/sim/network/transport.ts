@@ -117,6 +117,7 @@ export class VirtualTransport implements Transport {
     if (admission.kind === "guest") return;
     this.#network.traffic("post", this.host.name, other.host.name, message);
     this.#network.deliverLossy(this.host, other.host, () => {
+      connection.arrived(this);
       if (other.#isMemberOf(connection)) other.#hooks?.posted(this.self, message);
     });
   }
@@ -208,7 +209,11 @@ export class VirtualTransport implements Transport {
   #dial(peer: PeerId, known: Peer): void {
     if (known.isDialing) return;
     known.isDialing = true;
-    const giveUp = this.host.wake(OPEN_TIMEOUT_MS, () => this.#failed(known, timeout(peer, OPEN_TIMEOUT_MS)));
+    let begun: Connection | string | null = null;
+    const giveUp = this.host.wake(OPEN_TIMEOUT_MS, () => {
+      if (begun instanceof Connection) begun.drop(this, "the dialer gave up");
+      this.#failed(known, timeout(peer, OPEN_TIMEOUT_MS));
+    });
     const failed = (error: TransportError) => {
       giveUp();
       this.#failed(known, error);
@@ -222,6 +227,7 @@ export class VirtualTransport implements Transport {
     const isOver = () => !known.isDialing;
     this.#say(this, target, isOver, () => {
       const connection = target.#greeted(this, credential);
+      begun = connection;
       this.#say(target, this, isOver, () => {
         if (typeof connection === "string") {
           this.#hooks?.turnedAway?.(peer, connection);
