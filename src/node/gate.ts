@@ -6,7 +6,7 @@
  * them it could never catch up.
  */
 import {
-  type CertificateFacts,
+  type AdmissionErrorCode,
   type ClusterState,
   judge,
   type PublicClusterKey,
@@ -35,6 +35,9 @@ interface Visitor {
   readonly role: Role;
   readonly name: string;
 }
+
+/** What becomes of a true certificate with time; a newer one may be known. */
+const OUTLIVED: ReadonlySet<AdmissionErrorCode> = new Set<AdmissionErrorCode>(["unknown-key", "expired"]);
 
 export class Gate {
   readonly #options: GateOptions;
@@ -102,22 +105,15 @@ export class Gate {
         nowMs: clock.wallMs(),
       },
     );
-    if (verdict.ok || verdict.code !== "unknown-key") return verdict;
-    return this.#trustKnownMember(peer, verdict);
+    return verdict.ok || !OUTLIVED.has(verdict.code) ? verdict : this.#trustKnownMember(peer, verdict);
   }
 
   /** Whoever has a newer certificate need not connect anew to show it: the transport has proven who it is. */
-  #hasRenewed(peer: PeerId, { role, code }: { readonly role: Role; readonly code: string }): boolean {
-    if (code !== "unknown-key" && code !== "expired") return false;
-    const { members, clients } = this.#options.state;
-    const certificate = (members.get(peer) ?? clients.get(peer))?.certificate;
-    return certificate !== undefined && certificate.role === role && this.#isInForce(certificate);
-  }
-
-  #isInForce(certificate: CertificateFacts): boolean {
+  #hasRenewed(peer: PeerId, { role, code }: { readonly role: Role; readonly code: AdmissionErrorCode }): boolean {
     const { state, clock } = this.#options;
-    const { keyId, expiresAtMs } = certificate;
-    return state.keys.has(keyId) && !state.isRevoked(certificate) && expiresAtMs > clock.wallMs();
+    const renewed = (state.members.get(peer) ?? state.clients.get(peer))?.certificate;
+    if (!OUTLIVED.has(code) || renewed === undefined || renewed.role !== role) return false;
+    return state.keys.has(renewed.keyId) && !state.isRevoked(renewed) && renewed.expiresAtMs > clock.wallMs();
   }
 
   /** A member that was taken out is heard until the others can do without its vote. */
@@ -126,13 +122,16 @@ export class Gate {
   }
 
   /**
-   * The cluster's key changed while one of the two was away. This node believes the members that it knew, by their PeerIds;
-   * once caught up, those whose renewed certificate it knows, though they have not received it.
+   * The key or the time of its certificate ended while one of the two was away. Members are believed by their PeerIds,
+   * which the transport has proven: those that this node knew, and once it is caught up, those that have not been taken
+   * out. They renew as soon as they are in; else a cluster that was off for a month could never start again.
    */
   #trustKnownMember(peer: PeerId, verdict: Verdict): Verdict {
-    const member = this.#options.state.members.get(peer);
+    const { state, isCaughtUp } = this.#options;
+    const member = state.members.get(peer);
     if (member === undefined) return verdict;
-    if (this.#options.isCaughtUp() && !this.#isInForce(member.certificate)) return verdict;
+    const isGood = state.keys.has(member.certificate.keyId) && !state.isRevoked(member.certificate);
+    if (isCaughtUp() && !isGood) return verdict;
     return { ok: true, certificate: { ...member.certificate, cluster: this.#cluster } };
   }
 

@@ -99,3 +99,19 @@ test("a member whose renewed certificate did not reach it comes back all the sam
   await cluster.world.run(3_000);
   expect(keysAt(third)).toBe(1);
 });
+
+test("members that were all away until their certificates had expired come back and renew them", async () => {
+  const AWAY_MS = 40 * 86_400_000;
+  for (const node of nodes) node.host.die();
+  await cluster.world.run(1_000);
+  for (const node of nodes) {
+    node.host.wallOffsetMs = AWAY_MS;
+    node.restart();
+  }
+  await cluster.until(() => nodes.every(({ node }) => node?.phase === "ready"), 20_000, "all are back");
+  await cluster.world.run(5_000);
+  const members = nodes[0].node?.replica.state.members.values() ?? [];
+  const ends = [...members].map(({ certificate }) => certificate.expiresAtMs - AWAY_MS);
+  expect(Math.min(...ends)).toBeGreaterThan(cluster.world.wallMs);
+  await expect(visitor.session(nodes[0])).resolves.toBeDefined(); // a client's lasts 90 days
+});
