@@ -20,8 +20,9 @@ export interface EnginePort {
   readonly tools: Tools;
   /**
    * Workers for the tasks of one slot, with the job's functions; `code` null: a job without any. Of each slot there is at
-   * most one pool at a time. `close` of a pool ends its workers within about 100 ms wherever they are, or, where they run
-   * no code of a job, may keep them warm for the slot's next pool.
+   * most one pool at a time. `close` of a pool ends its workers soon, wherever they are, or, where they run no code of a
+   * job and rest, may keep them warm for the slot's next pool. What waits for workers that are ended is rejected only when
+   * they have stopped: the memory that they wrote to is used again.
    */
   openPool(slot: number, code: JobCode | null): Promise<Pool>;
   /** Called between batches on the executor's own thread: lets timers and the network in, collects garbage. */

@@ -15,6 +15,7 @@ export class LocalInput implements ExchangeInput {
   #index = 0;
   #failure: Error | null = null;
   #stop: () => void = () => undefined;
+  #isStarted = false;
   #isClosed = false;
 
   /** The partition may be created later. */
@@ -25,6 +26,7 @@ export class LocalInput implements ExchangeInput {
   }
 
   start(changed: () => void): void {
+    this.#isStarted = true;
     try {
       this.#store.checkAttempt(this.#key);
     } catch (error) {
@@ -58,8 +60,21 @@ export class LocalInput implements ExchangeInput {
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stop();
-    if (this.#log?.kind === "pipelined") this.#log.close();
+    if (this.#log !== null) closePipelined(this.#log);
+    else if (this.#isStarted && this.#failure === null) this.#decline();
   }
+
+  /** The writer, which has not begun, is not to wait for this reader. */
+  #decline(): void {
+    const log = this.#store.get(this.#key);
+    if (log !== null) return closePipelined(log);
+    this.#store.await(this.#key, () => this.#decline());
+  }
+}
+
+function closePipelined(log: PartitionLog): void {
+  if (log.kind === "pipelined") log.close();
 }

@@ -120,6 +120,7 @@ export class GetInput extends RemoteBase {
   }
 
   #connected(channel: Channel): void {
+    if (this.isClosed && !this.receiver.isComplete && this.receiver.failure === null) return this.#decline(channel);
     if (this.isClosed || this.receiver.isOver) return channel.abort("the reader needs no more");
     const before = this.receiver.fromSequence;
     channel.receive(
@@ -135,21 +136,24 @@ export class GetInput extends RemoteBase {
   protected sayClose(): void {
     if (this.#closeTries++ >= CLOSE_TRIES_MAX) return;
     this.#connect().then(
-      (channel) => {
-        channel.receive({
-          data: () => undefined,
-          closed: (error) => {
-            if (error !== null) this.sayClose();
-          },
-        });
-        const { fromSequence } = this.receiver;
-        channel.send(encodeControl({ kind: "get", ...this.key, fromSequence, limitBytes: 1 }));
-        channel.send(encodeControl({ kind: "close" }));
-        channel.end();
-      },
+      (channel) => this.#decline(channel),
       // The writer frees it with its job.
       () => undefined,
     );
+  }
+
+  /** Over a channel of its own: the writer is not to wait for this reader. */
+  #decline(channel: Channel): void {
+    channel.receive({
+      data: () => undefined,
+      closed: (error) => {
+        if (error !== null) this.sayClose();
+      },
+    });
+    const { fromSequence } = this.receiver;
+    channel.send(encodeControl({ kind: "get", ...this.key, fromSequence, limitBytes: 1 }));
+    channel.send(encodeControl({ kind: "close" }));
+    channel.end();
   }
 
   #retry(): void {

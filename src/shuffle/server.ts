@@ -139,6 +139,8 @@ class Opening {
   #taken: ChannelHandlers | null = null;
   #isOpen = true;
   #hasAsked = false;
+  /** It needs nothing of a partition that is not there yet. */
+  #hasDeclined = false;
 
   constructor(channel: Channel, server: ShuffleServer) {
     this.#channel = channel;
@@ -165,7 +167,7 @@ class Opening {
   end(): void {
     if (this.#taken !== null) this.#taken.end?.();
     else if (this.#served !== null) this.#served.readerEnded();
-    else this.#channel.end();
+    else if (!this.#hasDeclined) this.#channel.end();
   }
 
   closed(error: Error | null): void {
@@ -177,6 +179,10 @@ class Opening {
 
   #control(message: Control): void {
     if (this.#served !== null) return this.#served.control(message);
+    if (this.#hasAsked && message.kind === "close") {
+      this.#hasDeclined = true;
+      return;
+    }
     if (this.#hasAsked) throw new ShuffleError("protocol", `A channel that waits sent "${message.kind}".`);
     this.#hasAsked = true;
     this.#endWait();
@@ -192,6 +198,7 @@ class Opening {
     const log = this.#server.store.get(ticket);
     if (log !== null) {
       this.#served = this.#server.serve(this.#channel, log, ticket);
+      if (this.#hasDeclined) this.#served.control({ kind: "close" });
       this.#served.pump();
       return;
     }

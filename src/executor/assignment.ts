@@ -1,0 +1,181 @@
+import { decodePhysicalPlan } from "../jobs/mod.ts";
+import type { Channel, PeerId } from "../kernel/mod.ts";
+import type { JobOrder, TaskMetrics, TaskOrder, TaskReport, TaskRun } from "../protocol/mod.ts";
+import {
+  type ExchangeInput,
+  GetInput,
+  LocalInput,
+  type PartitionKey,
+  PartitionStore,
+  ShuffleServer,
+} from "../shuffle/mod.ts";
+import { ExecutorError } from "./error.ts";
+import type { ExecutorPorts, JobCode } from "./ports.ts";
+import type { RowsMessage } from "./result_rows.ts";
+import { OWNER } from "./rows.ts";
+import { Slot } from "./slot.ts";
+import { edgeName, Task, type TaskParts } from "./task.ts";
+
+/** Of the arena's limit: what partitions may take before they go to disk. */
+const PARTITIONS_MEMORY_SHARE = 0.4;
+/** What may be on its way from one producer. */
+const WINDOW_BYTES = 8 << 20;
+/** A producer that stays away for longer is lost; normally the JobManager knows much sooner. */
+const AWAY_MS_MAX = 15_000;
+
+export interface AssignmentHooks {
+  /** A channel to the executor of the job's attempt at this agent. */
+  connect(agent: PeerId): Promise<Channel>;
+  /** Whether the peer may read partitions of the job. */
+  allows(peer: PeerId, jobId: string): boolean;
+  report(report: TaskReport): void;
+  sendRows(run: TaskRun, rows: RowsMessage): Promise<unknown>;
+}
+
+export interface AssignmentOptions {
+  readonly job: JobOrder;
+  readonly planBytes: Uint8Array;
+  readonly bundlePath: string | null;
+  readonly directory: string;
+  /** Whose executor this is. */
+  readonly agent: PeerId;
+  readonly slots: number;
+}
+
+/** The job's attempt that the executor has: its plan, its tasks, and what they gave. */
+export class Assignment {
+  readonly job: JobOrder;
+  readonly server: ShuffleServer;
+  readonly #ports: ExecutorPorts;
+  readonly #hooks: AssignmentHooks;
+  readonly #options: AssignmentOptions;
+  readonly #store: PartitionStore;
+  readonly #parts: TaskParts;
+  readonly #slots = new Map<number, Slot>();
+  readonly #tasks = new Map<string, Task>();
+  readonly #running = new Set<Promise<void>>();
+  #isClosed = false;
+
+  /** @throws {PlanError} the plan cannot be read */
+  constructor(ports: ExecutorPorts, hooks: AssignmentHooks, options: AssignmentOptions) {
+    const { job, planBytes, bundlePath, directory } = options;
+    const { arena, tools } = ports.engine;
+    this.job = job;
+    this.#ports = ports;
+    this.#hooks = hooks;
+    this.#options = options;
+    const code: JobCode | null = bundlePath === null ? null : { bundlePath, params: job.params };
+    const plan = decodePhysicalPlan(planBytes);
+    this.#store = new PartitionStore({
+      arena,
+      owner: OWNER,
+      compression: tools.compression,
+      memoryBytesMax: Math.floor(arena.limitBytes * PARTITIONS_MEMORY_SHARE),
+      spill: { disk: tools.disk, directory: `${directory}/partitions-${job.jobAttempt}` },
+    });
+    this.server = new ShuffleServer({
+      store: this.#store,
+      clock: ports.clock,
+      codec: job.codec,
+      allows: (peer, key) => key.job === job.jobId && hooks.allows(peer, key.job),
+    });
+    this.#parts = {
+      ports,
+      job,
+      plan,
+      code,
+      store: this.#store,
+      openInput: (place, reader) => this.#openInput(place, reader),
+      report: (report) => hooks.report(report),
+      sendRows: (run, rows) => hooks.sendRows(run, rows),
+    };
+  }
+
+  /** Whether tasks run or wait. */
+  get isBusy(): boolean {
+    return this.#running.size > 0;
+  }
+
+  /** Workers of a slot were ended while they computed. */
+  get isTainted(): boolean {
+    return [...this.#slots.values()].some(({ isTainted }) => isTainted);
+  }
+
+  /** Counters of tasks that run. */
+  metrics(): { run: TaskRun; metrics: TaskMetrics }[] {
+    const running = [...this.#tasks.values()].filter(({ isRunning }) => isRunning);
+    return running.map((task) => ({ run: task.run, metrics: task.metrics }));
+  }
+
+  /** Begins a task; of one that is known its last report comes again. @throws {ExecutorError} notAssigned */
+  start(order: TaskOrder): void {
+    const known = this.#tasks.get(runName(order));
+    if (known !== undefined) return known.repeat();
+    const task = new Task(this.#parts, order);
+    this.#tasks.set(runName(order), task);
+    const slot = this.#slotOf(order.slot);
+    const run = slot.run(() => task.execute(slot));
+    this.#running.add(run);
+    void run.finally(() => this.#running.delete(run));
+  }
+
+  cancel(run: TaskRun): void {
+    const known = this.#tasks.get(runName(run));
+    if (known !== undefined) return known.cancel();
+    const { jobId, jobAttempt } = this.job;
+    this.#hooks.report({ jobId, jobAttempt, ...run, status: "ended" });
+  }
+
+  async commit(run: TaskRun): Promise<void> {
+    const task = this.#tasks.get(runName(run));
+    if (task !== undefined) return await task.commit();
+    const { jobId, jobAttempt } = this.job;
+    const reason = "The file cannot be committed: the executor that prepared it is gone.";
+    this.#hooks.report({ jobId, jobAttempt, ...run, status: "failed", isFinal: false, reason });
+  }
+
+  /** Ends all tasks and frees all that they gave. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const task of this.#tasks.values()) task.cancel();
+    await Promise.all(this.#running);
+    this.server.close();
+    this.#store.close();
+    await Promise.all([...this.#slots.values()].map((slot) => slot.close()));
+  }
+
+  #slotOf(index: number): Slot {
+    const known = this.#slots.get(index);
+    if (known !== undefined) return known;
+    const slot = new Slot(this.#ports.engine, index % Math.max(1, this.#options.slots), this.#parts.code);
+    this.#slots.set(index, slot);
+    return slot;
+  }
+
+  #openInput(place: TaskOrder["inputs"][number], reader: number): ExchangeInput {
+    const { engine, clock, random } = this.#ports;
+    const key: PartitionKey = {
+      job: this.job.jobId,
+      attempt: this.job.jobAttempt,
+      edge: edgeName(place.exchange, place.attempt),
+      partition: reader,
+      producer: place.producer.index,
+    };
+    const isBlocking = this.#parts.plan.exchanges[place.exchange]?.isBlocking === true;
+    if (place.peer === this.#options.agent) {
+      if (isBlocking && this.#store.get(key) === null) {
+        const message = `What task ${place.producer.index} of fragment ${place.producer.fragment} gave is not here.`;
+        throw new ExecutorError("inputLost", message, { input: place, retryable: true });
+      }
+      return new LocalInput(this.#store, key);
+    }
+    const { arena, tools } = engine;
+    const options = { arena, owner: OWNER, compression: tools.compression, windowBytes: WINDOW_BYTES, clock, random };
+    return new GetInput(key, () => this.#hooks.connect(place.peer), { ...options, awayMsMax: AWAY_MS_MAX });
+  }
+}
+
+function runName({ task, attempt }: TaskRun): string {
+  return `${task.fragment}.${task.index}@${attempt}`;
+}
