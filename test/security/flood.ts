@@ -1,5 +1,5 @@
 /** A process that floods nodes with connections: `bun flood.ts KIND COUNT PER_SECOND ADDRESS…`; holds them until it is killed. */
-import { connect as connectTcp } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import type { Address } from "../../src/kernel/mod.ts";
@@ -13,6 +13,23 @@ import type { FloodKind } from "./flood_kinds.ts";
 const FROM = { host: "127.0.0.1", ...(process.platform === "linux" ? { localAddress: "127.0.0.2" } : {}) };
 /** The begin of a ClientHello. */
 const GREETING = Uint8Array.from([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]);
+
+/** An address where what is dialed reaches `address` as if dialed from the other host. */
+async function relayed(address: Address): Promise<Address> {
+  const { port, peer } = parseAddress(address);
+  const server = createServer((near) => {
+    const far = connectTcp({ ...FROM, port });
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on("error", () => undefined).on("close", () => to.destroy());
+      from.pipe(to);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `/ip4/127.0.0.1/tcp/${(server.address() as AddressInfo).port}/p2p/${peer}` as Address;
+}
 
 async function connections(kind: FloodKind): Promise<(address: Address) => Promise<unknown>> {
   const keys = createKeys();
@@ -31,8 +48,10 @@ async function connections(kind: FloodKind): Promise<(address: Address) => Promi
   }
   // More connections than one peer may have need more peers.
   const attackers = await Promise.all(Array.from({ length: 8 }, () => Attacker.start()));
+  const ways = new Map<Address, Address>();
+  for (const address of addresses as Address[]) ways.set(address, await relayed(address));
   let next = 0;
-  return async (address) => attackers[next++ % attackers.length]?.enter(address, new Uint8Array());
+  return async (address) => attackers[next++ % attackers.length]?.enter(ways.get(address) ?? address, new Uint8Array());
 }
 
 const [kind, count, perSecond, ...addresses] = process.argv.slice(2);

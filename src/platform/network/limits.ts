@@ -4,9 +4,15 @@
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** Connections that have not finished their TLS handshake; the oldest gives way to the newest. */
 export const HANDSHAKES_MAX = 256;
-/** Handshakes that one host may begin at once, and a second from then on, unless a peer of that host is admitted. */
-export const HANDSHAKES_AT_ONCE_MAX = 64;
-export const HANDSHAKES_PER_SECOND_MAX = 16;
+/** Handshakes that one strange host, and all of them together, may begin at once, and a second from then on. */
+export const STRANGERS_PACE = { atOnce: 16, perSecond: 4, allAtOnce: 128, allPerSecond: 16 } as const;
+/** The same for a host of members or clients. */
+export const KNOWN_PACE = {
+  atOnce: 256,
+  perSecond: 64,
+  allAtOnce: Number.POSITIVE_INFINITY,
+  allPerSecond: Number.POSITIVE_INFINITY,
+} as const;
 /** Encrypted connections that have not yet been admitted; the oldest gives way to the newest. */
 export const UNADMITTED_MAX = 256;
 export const CONNECTIONS_MAX = 8_192;

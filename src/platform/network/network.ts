@@ -80,7 +80,7 @@ class Network implements Transport {
   private readonly links = new Map<string, Link>();
   private readonly unadmitted = new Set<Link>();
   private readonly guests = new Set<Link>();
-  private readonly knownHosts = new KnownHosts();
+  private readonly knownHosts = new KnownHosts(() => performance.now());
   private readonly stopping = new AbortController();
   private state: "new" | "running" | "stopped" = "new";
   private network: Links | null = null;
@@ -137,8 +137,11 @@ class Network implements Transport {
     if (peer === this.self) return;
     const parsed = addresses.map(parseAddress);
     if (parsed.length === 0 && !this.peers.has(peer)) return;
-    this.peer(peer).addresses = parsed;
-    this.forget(this.peer(peer));
+    const known = this.peer(peer);
+    for (const { host } of parsed) this.knownHosts.add(host);
+    for (const { host } of known.addresses) this.knownHosts.delete(host);
+    known.addresses = parsed;
+    this.forget(known);
   }
 
   post(peer: PeerId, message: Uint8Array): void {

@@ -19,7 +19,14 @@ import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { type Keys, type PeerId, TransportError } from "../../kernel/mod.ts";
 import { formatAddress, parseAddress, reachableHosts } from "./address.ts";
 import { CertificateError, type Identity } from "./certificate.ts";
-import { HANDSHAKE_TIMEOUT_MS, HANDSHAKES_MAX, STOP_GRACE_MS, STRANGER_BYTES_MAX } from "./limits.ts";
+import {
+  HANDSHAKE_TIMEOUT_MS,
+  HANDSHAKES_MAX,
+  KNOWN_PACE,
+  STOP_GRACE_MS,
+  STRANGER_BYTES_MAX,
+  STRANGERS_PACE,
+} from "./limits.ts";
 import { Pace } from "./pace.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import { TlsConnection } from "./tls_connection.ts";
@@ -33,7 +40,7 @@ export interface TlsTransportOptions {
   readonly muxer: StreamMuxerFactory;
   /** Whether another connection of `peer` may be had. */
   readonly mayConnect: (peer: PeerId) => string | null;
-  /** Whether a peer at that IP address is admitted. */
+  /** Whether that IP address is one of a member, or somebody there is or was admitted. */
   readonly isKnownHost: (host: string) => boolean;
 }
 
@@ -172,7 +179,8 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
   private readonly sockets = new Set<Socket>();
   /** Remote addresses whose end is logged already. */
   private readonly told = new Set<string>();
-  private readonly pace = new Pace(() => performance.now());
+  private readonly strangers = new Pace(STRANGERS_PACE, () => performance.now());
+  private readonly known = new Pace(KNOWN_PACE, () => performance.now());
   private address: string | null = null;
 
   constructor(options: TlsListenerOptions) {
@@ -237,7 +245,8 @@ class TlsListener extends TypedEventEmitter<ListenerEvents> implements Listener 
     const remote = remoteOf(socket);
     const host = socket.remoteAddress ?? "";
     socket.on("error", () => undefined); // what follows from it is told by the other events
-    if (!this.pace.take(host) && !this.options.isKnownHost(host)) {
+    const pace = this.options.isKnownHost(host) ? this.known : this.strangers;
+    if (!pace.take(host)) {
       return this.drop(remote, socket, "its host begins too many connections");
     }
     const [oldest] = this.pending;

@@ -4,7 +4,7 @@ import { connect as connectTls } from "node:tls";
 import { afterEach, expect, test } from "vitest";
 import { type Address, type PeerId, TransportError } from "../../../src/kernel/mod.ts";
 import { createIdentity } from "../../../src/platform/network/certificate.ts";
-import { HANDSHAKES_AT_ONCE_MAX } from "../../../src/platform/network/limits.ts";
+import { STRANGERS_PACE } from "../../../src/platform/network/limits.ts";
 import { createTransport, parseAddress } from "../../../src/platform/network/mod.ts";
 import { keys, LOOPBACK, type Made, make, openHooks, until } from "./support.ts";
 
@@ -79,7 +79,7 @@ test("plain text, random bytes and a huge header are dropped with one line each 
 
 test("the same offence again and again is logged once", async () => {
   const there = await victim();
-  for (let index = 0; index < 30; index++) {
+  for (let index = 0; index < 12; index++) {
     const socket = await tcp(there.port);
     const closed = isClosed(socket);
     socket.write("GET / HTTP/1.1\r\n\r\n");
@@ -134,7 +134,7 @@ test.skipIf(process.platform !== "linux")(
     for (const socket of many) socket.resume();
     await expectServed(there);
     await until(() => many.filter((socket) => socket.destroyed).length >= 200, 2_000);
-    expect(many.filter((socket) => !socket.destroyed).length).toBeGreaterThanOrEqual(HANDSHAKES_AT_ONCE_MAX);
+    expect(many.filter((socket) => !socket.destroyed).length).toBeGreaterThanOrEqual(STRANGERS_PACE.atOnce);
     const slowed = there.lines.filter(({ fields }) => fields.reason === "its host begins too many connections");
     expect(slowed.length).toBe(1);
     expect(String(slowed[0]?.fields.remote)).toMatch(/^\/ip4\/127\.0\.0\.9\/tcp\/\d+$/);
@@ -162,7 +162,7 @@ test("garbage within an encrypted connection ends that connection only", async (
   const there = await victim();
   const identity = createIdentity(keys.create(), keys);
   const options = { cert: identity.certificate, key: identity.privateKey, ALPNProtocols: ["/yamux/1.0.0"] };
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 12; round++) {
     const socket = connectTls({ host: "127.0.0.1", port: there.port, rejectUnauthorized: false, ...options });
     sockets.push(socket);
     socket.on("error", () => undefined);
