@@ -4,6 +4,9 @@ import { ClosedOutputError, type Terminal, terminal } from "../platform/mod.ts";
 import { EXIT } from "./error.ts";
 import { type ParsedCommand, parse } from "./parse.ts";
 
+/** Not for people: nodes start their executors so. */
+const EXECUTOR_COMMAND = "executor";
+
 /** The executable: reads the command line, carries it out and ends the process with its exit code. */
 export async function main(): Promise<never> {
   terminal.exit(await runCommand(terminal));
@@ -12,6 +15,7 @@ export async function main(): Promise<never> {
 /** Nothing heavy is loaded before the command is known. */
 async function runCommand(on: Terminal): Promise<number> {
   try {
+    if (on.args[0] === EXECUTOR_COMMAND) return await (await import("./executor.ts")).executor();
     const parsed = await parse(on.args);
     switch (parsed.kind) {
       case "version":

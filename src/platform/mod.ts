@@ -106,3 +106,8 @@ export async function createKeys(): Promise<Keys> {
 export async function recoverNode(path: string): Promise<Recovery> {
   return (await import("./recover_node.ts")).recoverNode(path);
 }
+
+/** @see executor_process.ts */
+export async function runExecutor(): Promise<never> {
+  return (await import("./executor_process.ts")).runExecutor();
+}
