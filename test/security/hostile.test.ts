@@ -227,18 +227,29 @@ test("an answer to a large file of frames goes nowhere: a member that is admitte
 });
 
 const COUNT = Number(process.env["FLOOD"] ?? 1_000);
-/** What is asked for on a quiet machine is 0.8: there set FLOOD_SHARE. */
+/**
+ * What is asked for on a quiet machine is 0.8: there set FLOOD_SHARE, and FLOOD_ROUNDS to an odd number, whose median counts.
+ * With FLOOD_CORE=1 the flood has that core to itself, as a host of its own: give all else another, by `taskset -c 0`.
+ */
 const SHARE_MIN = Number(process.env["FLOOD_SHARE"] ?? 0);
+const ROUNDS = Number(process.env["FLOOD_ROUNDS"] ?? 1);
+const CORE = process.env["FLOOD_CORE"];
+const APART = CORE === undefined ? ["nice", "-n", "19"] : ["taskset", "-c", CORE];
 const FLOOD_MS = 2_500;
+/** So long a node counts against a host what it began: until then a second flood is not like the first. */
+const FORGOTTEN_MS = ROUNDS > 1 ? 11_000 : 0;
+
+function median(values: readonly number[]): number {
+  return values.toSorted((left, right) => left - right)[values.length >> 1] ?? 0;
+}
 
 /** The flood runs in a process that gives way to the nodes, as if it had a host of its own. */
 async function underFlood(kind: FloodKind): Promise<number> {
   const script = join(import.meta.dirname, "flood.ts");
   const addresses = cluster.nodes.map((one) => one.address());
   const rate = String(Math.round((COUNT * 1_000) / FLOOD_MS));
-  const child = spawn("nice", ["-n", "19", BUN, script, kind, String(COUNT), rate, ...addresses], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const [command = "", ...first] = [...APART, BUN, script, kind, String(COUNT), rate, ...addresses];
+  const child = spawn(command, first, { stdio: ["ignore", "pipe", "ignore"] });
   let said = "";
   child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   await until(() => said.includes("ready"));
@@ -248,15 +259,19 @@ async function underFlood(kind: FloodKind): Promise<number> {
 }
 
 test(`${COUNT} connections that are silent, half greeted, encrypted without a word, or idle guests stop no commits`, async () => {
-  await commitRate(cluster.client, 500);
+  await commitRate(cluster.client, ROUNDS > 1 ? 8_000 : 500);
   for (const kind of FLOODS) {
-    const quiet = await commitRate(cluster.client, FLOOD_MS);
-    const flooded = await underFlood(kind);
-    const share = flooded / quiet;
-    console.log(
-      `${kind}: ${Math.round(quiet)} commits a second, ${Math.round(flooded)} under the flood (${share.toFixed(2)})`,
-    );
+    const quiet: number[] = [];
+    const flooded: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      await sleep(FORGOTTEN_MS);
+      quiet.push(await commitRate(cluster.client, FLOOD_MS));
+      flooded.push(await underFlood(kind));
+    }
+    const share = median(flooded) / median(quiet);
+    const [before, during] = [quiet, flooded].map((rates) => Math.round(median(rates)));
+    console.log(`${kind}: ${before} commits a second, ${during} under the flood (${share.toFixed(2)})`);
     expect(share, kind).toBeGreaterThan(SHARE_MIN);
     await expectServing();
   }
-});
+}, 600_000);
