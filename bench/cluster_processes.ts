@@ -10,7 +10,8 @@ import type { Address, PeerId } from "../src/kernel/mod.ts";
 import { createKeys, openClient } from "../src/platform/mod.ts";
 import { clusterStatus } from "../src/protocol/mod.ts";
 
-export const EXECUTABLE = fileURLToPath(new URL("../dist/sage", import.meta.url));
+/** `SAGE_EXECUTABLE` names another one, to compare two in turn. */
+export const EXECUTABLE = process.env["SAGE_EXECUTABLE"] ?? fileURLToPath(new URL("../dist/sage", import.meta.url));
 const READY_MS_MAX = 20_000;
 const EXIT_MS_MAX = 10_000;
 
