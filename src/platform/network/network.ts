@@ -117,6 +117,9 @@ class Network implements Transport {
     if (!this.isRunning()) return network.stop();
     this.network = network;
     this.addresses = network.addresses;
+    for (const host of ["127.0.0.1", "::1", ...this.addresses.map((address) => parseAddress(address).host)]) {
+      this.knownHosts.add(host); // this machine's own processes
+    }
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.sweeper.unref?.();
   }

@@ -79,7 +79,7 @@ test("plain text, random bytes and a huge header are dropped with one line each 
 
 test("the same offence again and again is logged once", async () => {
   const there = await victim();
-  for (let index = 0; index < 12; index++) {
+  for (let index = 0; index < 30; index++) {
     const socket = await tcp(there.port);
     const closed = isClosed(socket);
     socket.write("GET / HTTP/1.1\r\n\r\n");
@@ -162,7 +162,7 @@ test("garbage within an encrypted connection ends that connection only", async (
   const there = await victim();
   const identity = createIdentity(keys.create(), keys);
   const options = { cert: identity.certificate, key: identity.privateKey, ALPNProtocols: ["/yamux/1.0.0"] };
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 20; round++) {
     const socket = connectTls({ host: "127.0.0.1", port: there.port, rejectUnauthorized: false, ...options });
     sockets.push(socket);
     socket.on("error", () => undefined);
