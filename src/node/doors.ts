@@ -1,7 +1,9 @@
 /** All that comes in from the network: connections to judge, posts to hand on, channels to serve. */
+import type { AgentApi } from "../agent/mod.ts";
 import { JOIN_PROTOCOL, RPC_PROTOCOL } from "../cluster/mod.ts";
 import type { Admission, Channel, Log, PeerId, TransportHooks } from "../kernel/mod.ts";
 import {
+  EXECUTOR_PROTOCOL,
   type GossipMessage,
   GUEST_FRAME_BYTES_MAX,
   type MethodTable,
@@ -24,6 +26,8 @@ export interface DoorsOptions {
   /** For guests. */
   readonly guestMethods: MethodTable;
   readonly credential: () => Uint8Array;
+  /** Processes that this node has started itself: they may call their agent, and nothing else. */
+  readonly executors: Pick<AgentApi, "isOwnExecutor" | "attached"> | null;
   readonly raft: (from: PeerId, message: Message) => void;
   readonly gossip: (from: PeerId, message: GossipMessage) => void;
   readonly connected: (peer: PeerId) => void;
@@ -49,6 +53,8 @@ export class Doors implements TransportHooks {
   }
 
   admit(peer: PeerId, credential: Uint8Array): Admission {
+    // The transport has proven its key, which this node has made.
+    if (this.#options.executors?.isOwnExecutor(peer) === true) return { kind: "client" };
     return this.#options.gate.admit(peer, credential);
   }
 
@@ -84,10 +90,11 @@ export class Doors implements TransportHooks {
   }
 
   opened(channel: Channel): void {
-    const { ports, versions, gate, methods, guestMethods } = this.#options;
+    const { ports, versions, gate, methods, guestMethods, executors } = this.#options;
     const { peer, protocol } = channel;
     const shared = { clock: ports.clock, versions, log: ports.log };
-    if (protocol === RPC_PROTOCOL) {
+    if (protocol === EXECUTOR_PROTOCOL && executors?.isOwnExecutor(peer) === true) executors.attached(channel);
+    else if (protocol === RPC_PROTOCOL) {
       new RpcSession(channel, { ...shared, role: () => gate.roleOf(peer) }).serve(methods);
     } else if (protocol === JOIN_PROTOCOL) {
       const guest = { ...shared, role: () => "guest" as const, frameBytesMax: GUEST_FRAME_BYTES_MAX };

@@ -10,13 +10,21 @@ export type NodeErrorCode =
   /** Something still needs what was to end; see the message for what. */
   | "in-use"
   | "refused"
+  /** Another node leads, or none does now; retryable. */
+  | "not-leader"
+  | "job-failed"
+  | "job-cancelled"
+  /** What a finished job gave for its client is gone, with the node that kept it. */
+  | "rows-lost"
   | "stopping";
+
+const RETRYABLE: ReadonlySet<NodeErrorCode> = new Set(["stopping", "not-leader"]);
 
 /** A node could not start, or cannot do what it was asked. */
 export class NodeError extends SageError<NodeErrorCode> {
   override readonly name = "NodeError";
 
   constructor(code: NodeErrorCode, message: string, options: SageErrorOptions = {}) {
-    super(code, message, { retryable: code === "stopping", ...options });
+    super(code, message, { retryable: RETRYABLE.has(code), ...options });
   }
 }

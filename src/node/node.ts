@@ -71,7 +71,7 @@ export class ClusterNode {
     const parts: NodeParts = { ports, options, own, standing, replica, level, departure };
     this.#parts = parts;
     const gossip = () => this.#company?.gossip ?? null;
-    this.#serving = new Serving({ ...parts, gossip, phase: () => this.#phase });
+    this.#serving = new Serving({ ...parts, timers: this.#timers, gossip, phase: () => this.#phase });
     const company = () => (this.#phase === "ready" ? this.#company : null);
     this.#upkeep = new Upkeep({ ...parts, leaderLog: this.#leaderLog, company });
     // What a snapshot brought back is as if it had just been applied.
@@ -143,6 +143,7 @@ export class ClusterNode {
     const cluster = replica.state.cluster?.id ?? null;
     ports.log.write("info", "node is ready", { name: options.name, peer: this.self, cluster });
     this.#upkeep.look();
+    this.#serving.jobs.start();
   }
 
   /** Brings a command into the log in this node's own name. Errors as of `Proposer.propose`. */
@@ -164,14 +165,17 @@ export class ClusterNode {
   }
 
   #meetOthers(): void {
-    const { peers, doors, gate, events } = this.#serving;
+    const { peers, doors, gate, events, jobs } = this.#serving;
     this.#company = new Company({
       ...this.#parts,
       timers: this.#timers,
       peers,
       post: (to, message) => doors.post(to, { kind: "gossip", message }),
       propose: (command) => this.#upkeep.propose(command),
-      changed: (peer, member) => events.emit(memberEvent(peer, member)),
+      changed: (peer, member) => {
+        jobs.memberChanged(peer, member);
+        events.emit(memberEvent(peer, member));
+      },
     });
     this.#timers.every(this.#timings.stewardMs, () => this.#company?.look());
     this.#company.lookSoon();
@@ -189,6 +193,7 @@ export class ClusterNode {
     this.#parts.level.look();
     this.#leaderLog.changed(change);
     this.#serving.events.emit({ kind: "leader", leader, term });
+    this.#serving.jobs.roleChanged();
     this.#hooks.roleChanged?.(change);
   }
 
@@ -206,6 +211,7 @@ export class ClusterNode {
       departure.removed();
       this.#company?.lookSoon();
     }
+    this.#serving.jobs.applied(result);
     if (result === null || result.kind === null || !result.outcome.ok) return;
     const { gate, events } = this.#serving;
     if (areMembersNew) this.#company?.lookSoon();
@@ -238,6 +244,7 @@ export class ClusterNode {
     const { ports, replica } = this.#parts;
     replica.stop();
     this.#serving.peers.close("the node stops");
+    await this.#serving.jobs.stop();
     await ports.transport.stop();
     this.#timers.stop();
     ports.store.close();

@@ -1,3 +1,4 @@
+import type { AgentApi, AgentHooks } from "../agent/mod.ts";
 import type { SnapshotPolicy } from "../cluster/mod.ts";
 import type { Address, Clock, KeyPair, Keys, Log, Random, Transport } from "../kernel/mod.ts";
 import type { RaftStore } from "../raft/mod.ts";
@@ -20,6 +21,8 @@ export interface NodePorts {
   readonly keepsake: Keepsake;
   /** The node's own key; its PeerId is the transport's `self`. */
   readonly identity: KeyPair;
+  /** Makes the node's agent; without, the node runs no tasks. Started and stopped by the node. */
+  readonly agent?: (hooks: AgentHooks) => AgentApi;
   /** Memory that the process takes, where the machine tells. */
   readonly residentBytes?: () => number;
 }

@@ -1,11 +1,12 @@
 /** What a node answers, and to whom: its gate and doors, the sessions that it opens itself, and the methods on them. */
 import { type Actor, Peers } from "../cluster/mod.ts";
-import type { PeerId } from "../kernel/mod.ts";
+import type { PeerId, Timers } from "../kernel/mod.ts";
 import { join, type MethodTable, methodTable, on, ownVersions } from "../protocol/mod.ts";
 import type { Message } from "../raft/mod.ts";
 import { Doors } from "./doors.ts";
 import { Gate } from "./gate.ts";
 import type { Gossip } from "./gossip.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import type { NodeParts } from "./parts.ts";
 import type { NodePhase } from "./ports.ts";
 import type { ServiceContext } from "./services/context.ts";
@@ -15,6 +16,7 @@ import { unfit } from "./unfit.ts";
 import { type JoinBody, welcome } from "./welcome.ts";
 
 export interface ServingOptions extends NodeParts {
+  readonly timers: Timers;
   readonly phase: () => NodePhase;
   /** Null until the node has started. */
   readonly gossip: () => Gossip | null;
@@ -24,6 +26,7 @@ export class Serving {
   readonly gate: Gate;
   readonly doors: Doors;
   readonly peers: Peers;
+  readonly jobs: Jobs;
   /** For those who watch the cluster. */
   readonly events = new Events();
   readonly #options: ServingOptions;
@@ -35,7 +38,9 @@ export class Serving {
     this.#startedMs = ports.clock.nowMs();
     this.gate = this.#createGate();
     const versions = ownVersions(`sage ${asked.version}`);
-    const table = methodTable([...services(this.#context()), ...this.events.services()]);
+    const { timers, own, replica, standing, gossip } = options;
+    this.jobs = new Jobs({ ports, timers, own, replica, standing, gossip, peers: () => this.peers });
+    const table = methodTable([...services(this.#context()), ...this.events.services(), ...this.jobs.services()]);
     const { clock, log, transport } = ports;
     this.peers = new Peers({ clock, log, transport, versions, table, roleOf: (peer) => this.gate.roleOf(peer) });
     this.doors = this.#createDoors(versions, table);
@@ -65,11 +70,15 @@ export class Serving {
       methods,
       guestMethods: methodTable([on(join, (body, { peer }) => this.#welcome(peer, body))]),
       credential: () => standing.credential,
+      executors: this.jobs.agent,
       raft: (from, message) => this.#step(from, message),
       gossip: (from, message) => gossip()?.receive(from, message),
       connected: (peer) => gossip()?.connected(peer),
       turnedAway: (peer, reason) => departure.turnedAway(peer, reason),
-      disconnected: (peer) => gossip()?.disconnected(peer),
+      disconnected: (peer) => {
+        gossip()?.disconnected(peer);
+        this.jobs.disconnected(peer);
+      },
       versionsOf: (peer) => this.#versionsOf(peer),
     });
   }
@@ -82,6 +91,7 @@ export class Serving {
       replica,
       gossip,
       peers: () => this.peers,
+      jobs: () => this.jobs,
       startedMs: this.#startedMs,
       phase: () => {
         const now = phase();

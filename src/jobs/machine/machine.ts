@@ -4,7 +4,7 @@
  * agents tell of their tasks.
  */
 import { invariant, unreachable } from "../../kernel/mod.ts";
-import type { PlanOutline } from "../physical/mod.ts";
+import type { PlanOutline, TaskVertex } from "../physical/mod.ts";
 import { type AgentFacts, Placement, type TaskNeeds } from "../placement/mod.ts";
 import { canMove, isEnded, type JobState } from "../states.ts";
 import {
@@ -27,6 +27,11 @@ const RESTART_ASKED = "restart was asked for";
 const CONTINUE_ASKED = "continue was asked for";
 /** Begins the reason of a failure that would come again. */
 const FINAL = "final: ";
+
+/** As the reason of a move to failing: the job would fail again, and is not restarted. */
+export function finalReason(reason: string): string {
+  return FINAL + reason;
+}
 
 export interface MachineOptions {
   readonly jobId: string;
@@ -101,6 +106,12 @@ export class JobMachine {
   /** Tasks that run, or are about to begin or to end: each is in a slot. */
   get live(): ReadonlySet<Readonly<TaskRecord>> {
     return this.#tasks?.live ?? NO_TASKS;
+  }
+
+  /** Null when the plan has no such task, or is not known. */
+  task(of: TaskVertex): Readonly<TaskRecord> | null {
+    const number = this.#tasks?.numberOf(of) ?? null;
+    return number === null ? null : (this.#tasks?.at(number) ?? null);
   }
 
   /** How many slots are missing for what could begin now, at the least; 0: none. */

@@ -7,5 +7,5 @@ export {
   type TaskReport,
   type UserVerb,
 } from "./facts.ts";
-export { JobMachine, type MachineOptions } from "./machine.ts";
+export { finalReason, JobMachine, type MachineOptions } from "./machine.ts";
 export { runName, type TaskRecord, type TaskStatus } from "./tasks.ts";

@@ -3,6 +3,7 @@ import { type PeerId, SageError } from "../../kernel/mod.ts";
 import type { CallContext } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import type { Gossip } from "../gossip.ts";
+import type { Jobs } from "../jobs/jobs.ts";
 import type { NodeOptions, NodePorts } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 
@@ -15,6 +16,7 @@ export interface ServiceContext {
   readonly gossip: () => Gossip | null;
   /** Sessions with other nodes. */
   readonly peers: () => Peers;
+  readonly jobs: () => Jobs;
   readonly startedMs: number;
   readonly phase: () => "starting" | "joining" | "ready" | "leaving";
   /** Who calls, as the audit is to name it. */

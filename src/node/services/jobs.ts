@@ -1,9 +1,15 @@
 import type { JobRecord } from "../../cluster/mod.ts";
-import { jobGet, jobList, on, type Served } from "../../protocol/mod.ts";
-import { freshen, type ServiceContext } from "./context.ts";
+import { jobFind, jobGet, jobList, jobSubmit, jobVerb, on, type Served } from "../../protocol/mod.ts";
+import { NodeError } from "../error.ts";
+import { encodeSubmission } from "../jobs/submission.ts";
+import { summaryOf } from "../jobs/summary.ts";
+import { command, freshen, type ServiceContext } from "./context.ts";
 
 const PAGE_COUNT = 100;
+const FOUND_MAX = 32;
+const NAME = /^[!-~]([ -~]*[!-~])?$/;
 
+/** What the log knows of jobs, and what changes it. */
 export function jobServices(context: ServiceContext): Served[] {
   const { replica } = context;
   return [
@@ -13,12 +19,14 @@ export function jobServices(context: ServiceContext): Served[] {
       const jobs = [...replica.state.jobs.values()].filter(
         ({ number, state }) => number < below && (states?.includes(state) ?? true),
       );
+      return { jobs: newestFirst(jobs).slice(0, limit).map(summaryOf), freshness };
+    }),
+    on(jobFind, async ({ text, consistency }, call) => {
+      await freshen(context, call, consistency);
       return {
-        jobs: jobs
-          .sort((a, b) => b.number - a.number)
-          .slice(0, limit)
+        jobs: found([...replica.state.jobs.values()], text)
+          .slice(0, FOUND_MAX)
           .map(summaryOf),
-        freshness,
       };
     }),
     on(jobGet, async ({ jobId, consistency }, call) => {
@@ -26,12 +34,70 @@ export function jobServices(context: ServiceContext): Served[] {
       const job = replica.state.jobs.get(jobId);
       return { job: job === undefined ? null : { ...job, ...summaryOf(job) }, freshness };
     }),
+    submitService(context),
+    verbService(context),
   ];
 }
 
-/** A job as lists show it. */
-function summaryOf({ jobId, number, name, state, attempt, createdBy, createdAtMs, history }: JobRecord) {
-  const last = history.at(-1);
-  const moved = { movedAtMs: last?.atMs ?? createdAtMs, reason: last?.reason ?? "" };
-  return { jobId, number, name, state, attempt, createdBy, createdAtMs, ...moved };
+function submitService(context: ServiceContext): Served {
+  return on(jobSubmit, async ({ jobId, name, plan, bundle, options, request }, call) => {
+    if (!NAME.test(name)) {
+      throw new NodeError(
+        "refused",
+        `Cannot submit job ${JSON.stringify(name)}: names are printable ASCII. See --name.`,
+      );
+    }
+    const given = [plan, ...(bundle === null ? [] : [bundle])];
+    const parts = given.flatMap(({ hash, bytes }) => (bytes === null ? [] : [{ hash, bytes }]));
+    for (const { hash, bytes } of parts) {
+      const actual = context.ports.keys.sha256(bytes);
+      if (actual !== hash) throw new NodeError("refused", `Cannot submit job ${name}: its part ${hash} is ${actual}.`);
+    }
+    const blobs = given.filter(({ bytes }) => bytes === null).map(({ hash }) => hash);
+    const submission = encodeSubmission({ plan: plan.hash, bundle: bundle?.hash ?? null, options });
+    const body = { kind: "job.create", jobId, name, blobs, parts, options: submission } as const;
+    const value = await command(context, call, body, request);
+    if (value.type !== "job") throw new NodeError("refused", `Cannot submit job ${name}: ${value.type} is no answer.`);
+    return { jobId, number: value.number };
+  });
+}
+
+function verbService(context: ServiceContext): Served {
+  const { replica, jobs } = context;
+  return on(jobVerb, async ({ jobId, verb, request }, call) => {
+    if (verb === "delete") {
+      const state = replica.state.jobs.get(jobId)?.state ?? "deleted";
+      await command(context, call, { kind: "job.delete", jobId }, request);
+      return { state };
+    }
+    const body = { jobId, verb, ...(request === undefined ? {} : { request }) };
+    return jobs().atLeader(
+      call,
+      async (manager) => {
+        const record = replica.state.jobs.get(jobId);
+        if (record === undefined) throw new NodeError("not-found", `There is no job ${jobId}.`);
+        // What was asked for again has been done already.
+        if (request !== undefined && record.history.at(-1)?.reason === `${verb} was asked for`) {
+          return { state: record.state };
+        }
+        const state = await manager.verb(jobId, verb);
+        if (state === null) throw new NodeError("not-possible", `Job ${record.number} is of other software.`);
+        return { state };
+      },
+      (session) => session.call(jobVerb, body),
+    );
+  });
+}
+
+function newestFirst(jobs: readonly JobRecord[]): JobRecord[] {
+  return [...jobs].sort((a, b) => b.number - a.number);
+}
+
+/** By number, else by id or a prefix of it, and by name. */
+function found(jobs: readonly JobRecord[], text: string): JobRecord[] {
+  const number = /^#?\d{1,15}$/.test(text) ? Number(text.replace("#", "")) : null;
+  const numbered = jobs.filter((job) => job.number === number);
+  if (numbered.length > 0) return numbered;
+  const isPrefix = /^[0-9a-f]{4,32}$/.test(text);
+  return newestFirst(jobs.filter(({ jobId, name }) => name === text || (isPrefix && jobId.startsWith(text))));
 }

@@ -2,6 +2,7 @@ import type { Served } from "../../protocol/mod.ts";
 import { blobServices } from "./blobs.ts";
 import { clusterServices } from "./cluster.ts";
 import type { ServiceContext } from "./context.ts";
+import { jobProgressServices } from "./job_progress.ts";
 import { jobServices } from "./jobs.ts";
 import { settingServices } from "./settings.ts";
 import { statusServices } from "./status.ts";
@@ -15,6 +16,7 @@ export function services(context: ServiceContext): Served[] {
     ...tokenServices(context),
     ...settingServices(context),
     ...jobServices(context),
+    ...jobProgressServices(context),
     ...blobServices(context),
   ];
 }

@@ -25,7 +25,7 @@ export function statusServices(context: ServiceContext): Served[] {
         commitIndex: commit,
         appliedIndex: applied,
         slots: options.slots,
-        slotsUsed: 0,
+        slotsUsed: context.jobs().slotsUsed,
         memoryBytes: options.memoryBytes,
         rssBytes: ports.residentBytes?.() ?? 0,
         uptimeMs: ports.clock.nowMs() - context.startedMs,

@@ -1,0 +1,261 @@
+/**
+ * The agents that a JobManager works with: which are there, what they offer, and orders to each in their order.
+ *
+ * An agent counts as lost when it cannot be called and its connection is gone, when gossip calls it dead, or when it is no
+ * member any more. Until then its tasks are left alone. One that was lost, or whose connection broke, is asked for all that
+ * it has before it is trusted again.
+ */
+import type * as v from "valibot";
+import type { Health } from "../../cluster/mod.ts";
+import type { AgentFacts } from "../../jobs/mod.ts";
+import { type Clock, type Log, type PeerId, SageError } from "../../kernel/mod.ts";
+import { agentDeploy, agentInventory, type CallMethod, type Sent } from "../../protocol/mod.ts";
+import type { AgentCalls } from "./calls.ts";
+import { pause } from "./pause.ts";
+
+export type Inventory = v.InferOutput<typeof agentInventory.reply>;
+export type DeployOrder = v.InferOutput<typeof agentDeploy.request>;
+
+export interface AgentsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly term: number;
+  readonly calls: AgentCalls;
+  readonly isConnected: (peer: PeerId) => boolean;
+  /** By gossip; null: not known. */
+  readonly healthOf: (peer: PeerId) => Health | null;
+  /** Members that offer slots. */
+  readonly members: () => readonly PeerId[];
+  /** All that the agent has; `deploying`: orders that it may not have seen yet. */
+  readonly inventory: (peer: PeerId, inventory: Inventory, deploying: readonly DeployOrder[]) => void;
+  readonly lost: (peer: PeerId, reason: string) => void;
+  /** An order that it will never take. */
+  readonly refused: (peer: PeerId, order: DeployOrder, reason: string) => void;
+}
+
+interface Order {
+  readonly method: CallMethod<v.GenericSchema, v.GenericSchema>;
+  readonly body: unknown;
+}
+
+interface Entry {
+  readonly peer: PeerId;
+  /** asking: nobody knows yet. */
+  state: "asking" | "present" | "lost";
+  isAsking: boolean;
+  isPumping: boolean;
+  readonly orders: Order[];
+  slotCount: number;
+  slotMemoryBytes: number;
+  load: number;
+}
+
+const ASK_DEADLINE_MS = 1_000;
+const ASK_AGAIN_MS = 400;
+const ASK_LOST_MS = 1_000;
+const NO_AGENT_MS = 10_000;
+/** Calls that fail one after the other before an agent is lost. */
+const FAILURES_MAX = 2;
+const ORDER_DEADLINE_MS = 10_000;
+
+export class Agents {
+  readonly #options: AgentsOptions;
+  readonly #entries = new Map<PeerId, Entry>();
+  readonly #ended = new AbortController();
+
+  constructor(options: AgentsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up who is a member, and lets go of who is not. */
+  look(): void {
+    const members = new Set(this.#options.members());
+    for (const peer of members) if (!this.#entries.has(peer)) this.#add(peer);
+    for (const [peer, entry] of this.#entries) {
+      if (members.has(peer)) continue;
+      this.#entries.delete(peer);
+      this.#lose(entry, "its node was taken out of the cluster");
+    }
+  }
+
+  stop(): void {
+    this.#ended.abort();
+    this.#entries.clear();
+  }
+
+  /** Whether all have told what they have, or are lost. */
+  get areKnown(): boolean {
+    return [...this.#entries.values()].every(({ state }) => state !== "asking");
+  }
+
+  get present(): readonly PeerId[] {
+    return [...this.#entries.values()].filter(({ state }) => state === "present").map(({ peer }) => peer);
+  }
+
+  isPresent(peer: PeerId): boolean {
+    return this.#entries.get(peer)?.state === "present";
+  }
+
+  /** What agents that are there offer; those that are about to go get nothing new. */
+  facts(): (Omit<AgentFacts, "freeSlots"> & { readonly freeSlots: number[] })[] {
+    const usable = [...this.#entries.values()].filter(
+      ({ state, peer }) => state === "present" && !isGoing(this.#options.healthOf(peer)),
+    );
+    return usable.map(({ peer, slotCount, slotMemoryBytes, load }) => {
+      return { peer, slotCount, slotMemoryBytes, load, freeSlots: Array.from({ length: slotCount }, (_, i) => i) };
+    });
+  }
+
+  loaded(peer: PeerId, load: number): void {
+    const entry = this.#entries.get(peer);
+    if (entry !== undefined) entry.load = load;
+  }
+
+  /** Its connection broke, or something else is odd about it. */
+  doubt(peer: PeerId): void {
+    const entry = this.#entries.get(peer);
+    if (entry !== undefined) this.#ask(entry);
+  }
+
+  /** Gossip has another opinion of it. */
+  healthChanged(peer: PeerId, health: Health | null): void {
+    const entry = this.#entries.get(peer);
+    if (entry === undefined) return;
+    if (health === "dead" || health === "left") this.#lose(entry, `its node is ${health}`);
+    if (entry.state !== "present") this.#ask(entry);
+  }
+
+  order<Request extends v.GenericSchema, Reply extends v.GenericSchema>(
+    peer: PeerId,
+    method: CallMethod<Request, Reply>,
+    body: Sent<v.InferInput<Request>>,
+  ): void {
+    const entry = this.#entries.get(peer);
+    if (entry === undefined || entry.state === "lost") return;
+    // Back together in `call`, which takes both as they are here.
+    entry.orders.push({ method: method as unknown as Order["method"], body });
+    this.#pump(entry);
+  }
+
+  #add(peer: PeerId): void {
+    const entry: Entry = {
+      peer,
+      state: "asking",
+      isAsking: false,
+      isPumping: false,
+      orders: [],
+      slotCount: 0,
+      slotMemoryBytes: 0,
+      load: 0,
+    };
+    this.#entries.set(peer, entry);
+    this.#ask(entry);
+  }
+
+  #ask(entry: Entry): void {
+    if (entry.isAsking) return;
+    entry.isAsking = true;
+    this.#askUntilTold(entry).finally(() => {
+      entry.isAsking = false;
+      this.#pump(entry);
+    });
+  }
+
+  async #askUntilTold(entry: Entry): Promise<void> {
+    const { calls, term, clock } = this.#options;
+    const { signal } = this.#ended;
+    for (let failures = 0; this.#isCurrent(entry); ) {
+      try {
+        const told = await calls.call(entry.peer, agentInventory, { term }, { deadlineMs: ASK_DEADLINE_MS });
+        if (this.#isCurrent(entry)) this.#told(entry, told);
+        return;
+      } catch (error) {
+        if (isStale(error)) return;
+        if (hasNoAgent(error)) {
+          this.#lose(entry, "its node has no agent");
+          await pause(clock, NO_AGENT_MS, signal);
+          continue;
+        }
+        const health = this.#options.healthOf(entry.peer);
+        if (!this.#options.isConnected(entry.peer)) failures++;
+        const isDead = health === "dead" || health === "left";
+        if (this.#isCurrent(entry) && (failures >= FAILURES_MAX || isDead)) this.#lose(entry, "its node is gone");
+      }
+      await pause(clock, failures < FAILURES_MAX ? ASK_AGAIN_MS : ASK_LOST_MS, signal);
+    }
+  }
+
+  #told(entry: Entry, inventory: Inventory): void {
+    const { slotCount, slotMemoryBytes, load } = inventory;
+    Object.assign(entry, { state: "present", slotCount, slotMemoryBytes, load });
+    const deploying = entry.orders.flatMap(
+      ({ method, body }) => (method.name === agentDeploy.name ? [body as DeployOrder] : []), // by its name
+    );
+    this.#options.inventory(entry.peer, inventory, deploying);
+  }
+
+  #lose(entry: Entry, reason: string): void {
+    if (entry.state === "lost") return;
+    const wasPresent = entry.state === "present";
+    entry.state = "lost";
+    entry.orders.length = 0;
+    if (wasPresent) this.#options.log.write("warn", "agent is lost", { peer: entry.peer, reason });
+    this.#options.lost(entry.peer, reason);
+  }
+
+  /** One order after the other: what is sent later never arrives before. */
+  #pump(entry: Entry): void {
+    if (entry.isPumping || entry.isAsking || entry.orders.length === 0) return;
+    entry.isPumping = true;
+    this.#sendAll(entry).finally(() => {
+      entry.isPumping = false;
+    });
+  }
+
+  async #sendAll(entry: Entry): Promise<void> {
+    const { calls } = this.#options;
+    for (let order = entry.orders[0]; order !== undefined && this.#isCurrent(entry); order = entry.orders[0]) {
+      try {
+        await calls.call(entry.peer, order.method, order.body as never, { deadlineMs: ORDER_DEADLINE_MS });
+      } catch (error) {
+        if (entry.orders[0] === order && this.#failed(entry, order, error)) return;
+      }
+      if (entry.orders[0] === order) entry.orders.shift();
+    }
+  }
+
+  /** True: the others wait until it is known what the agent has. */
+  #failed(entry: Entry, order: Order, error: unknown): boolean {
+    const { log, refused } = this.#options;
+    const isDeploy = order.method.name === agentDeploy.name;
+    if (error instanceof SageError && (error.retryable || error.code === "deadline")) {
+      // What was to be begun is found missing by the inventory, and is begun anew; all else is sent again.
+      if (isDeploy) entry.orders.shift();
+      this.#ask(entry);
+      return true;
+    }
+    if (isStale(error)) return false;
+    log.write("warn", "agent refuses an order", { peer: entry.peer, method: order.method.name, reason: String(error) });
+    if (isDeploy)
+      refused(entry.peer, order.body as DeployOrder, error instanceof Error ? error.message : String(error));
+    return false;
+  }
+
+  #isCurrent(entry: Entry): boolean {
+    return !this.#ended.signal.aborted && this.#entries.get(entry.peer) === entry;
+  }
+}
+
+function isGoing(health: Health | null): boolean {
+  return health === "leaving" || health === "left" || health === "dead";
+}
+
+/** The node offers slots, but it has no agent: it was started without, or by other software. */
+function hasNoAgent(error: unknown): boolean {
+  return error instanceof SageError && (error.code === "unknown-method" || error.code === "not-possible");
+}
+
+/** A newer JobManager has spoken to the agent: this one is about to learn that it is none. */
+function isStale(error: unknown): boolean {
+  return error instanceof SageError && error.code === "stale-term";
+}

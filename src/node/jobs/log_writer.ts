@@ -1,0 +1,102 @@
+/** Brings a job's moves into the log, with what the compiler has made. */
+import {
+  CHUNK_BYTES_MAX,
+  type Command,
+  ConsensusError,
+  type JobRecord,
+  PART_BYTES_MAX,
+  PARTS_BYTES_MAX,
+} from "../../cluster/mod.ts";
+import { type Action, canMove, finalReason } from "../../jobs/mod.ts";
+import type { BlobHash, Clock, Log } from "../../kernel/mod.ts";
+import type { Replica } from "../replica.ts";
+import type { Made, Part } from "./compiler.ts";
+import type { JobDriver } from "./driver.ts";
+import { pause } from "./pause.ts";
+import { encodeNotes } from "./submission.ts";
+
+export interface LogWriterOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly replica: Replica;
+  readonly propose: (command: Command) => ReturnType<Replica["propose"]>;
+  readonly isStopped: () => boolean;
+}
+
+type Move = Extract<Action, { kind: "move" }>;
+
+const RETRY_MS = 500;
+
+export class LogWriter {
+  readonly #options: LogWriterOptions;
+
+  constructor(options: LogWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Until the log has moved the job, this way or another; the job learns of it when that is applied. */
+  async move(driver: JobDriver, action: Move, made: Made | null): Promise<void> {
+    const { isStopped, log, clock } = this.#options;
+    let step = action;
+    let carried = made;
+    while (!isStopped() && this.#isAt(driver.jobId, action)) {
+      try {
+        const outcome = await this.#propose(driver.jobId, step, carried);
+        if (outcome.ok) return;
+        const { code, message } = outcome;
+        const { to } = step;
+        log.write("warn", "job not moved", { job: driver.number, to, code, reason: message });
+        if (code !== "stale" && canMove(action.from, "failing")) {
+          // What the log will not take makes the job fail, with the log's reason.
+          step = { ...action, to: "failing", reason: finalReason(message) };
+          carried = null;
+        }
+        if (code === "stale") break;
+      } catch (error) {
+        const level = error instanceof ConsensusError ? "debug" : "error";
+        log.write(level, "job not moved", { job: driver.number, to: action.to, reason: String(error) });
+      }
+      await pause(clock, RETRY_MS);
+    }
+    const record = this.#record(driver.jobId);
+    // What has moved it was applied here, but maybe before the driver was made.
+    if (!isStopped() && record !== undefined) driver.moved(record);
+  }
+
+  #record(jobId: string): JobRecord | undefined {
+    return this.#options.replica.state.jobs.get(jobId);
+  }
+
+  #isAt(jobId: string, { from, attempt }: Move): boolean {
+    const record = this.#record(jobId);
+    return record !== undefined && record.state === from && record.attempt === attempt;
+  }
+
+  async #propose(jobId: string, { from, to, attempt, reason }: Move, made: Made | null) {
+    const move = { kind: "job.move", jobId, from, to, attempt, reason } as const;
+    if (made === null) return this.#options.propose(move);
+    const notes = encodeNotes(made.notes);
+    const { state } = this.#options.replica;
+    const missing = made.parts.filter(({ hash }) => !state.blobs.has(hash));
+    const bytes = missing.reduce((sum, part) => sum + part.bytes.length, 0);
+    if (bytes <= PARTS_BYTES_MAX && missing.every((part) => part.bytes.length <= PART_BYTES_MAX)) {
+      const blobs = made.parts.filter((part) => !missing.includes(part)).map(({ hash }) => hash);
+      return this.#options.propose({ ...move, notes, blobs, parts: missing });
+    }
+    for (const part of missing) await this.#put(part);
+    return this.#options.propose({
+      ...move,
+      notes,
+      blobs: [...new Set(made.parts.map(({ hash }) => hash))] as BlobHash[],
+    });
+  }
+
+  async #put({ hash, bytes }: Part): Promise<void> {
+    const blobBytes = bytes.length;
+    for (let offset = 0; offset < blobBytes; offset += CHUNK_BYTES_MAX) {
+      const chunk = bytes.slice(offset, offset + CHUNK_BYTES_MAX);
+      await this.#options.propose({ kind: "blob.chunk", hash, blobBytes, offset, bytes: chunk });
+    }
+    await this.#options.propose({ kind: "blob.commit", hash });
+  }
+}

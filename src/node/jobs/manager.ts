@@ -1,0 +1,441 @@
+/**
+ * The JobManager: what the Raft leader does about jobs while it leads. It begins with the jobs of the log and with what
+ * all agents tell that they have; it ends, without a word, when another one leads.
+ */
+
+import type { JobsReport } from "../../agent/mod.ts";
+import { type ApplyResult, type Command, type Health, type JobRecord } from "../../cluster/mod.ts";
+import { type Action, type AgentFacts, isEnded, type JobState, runName, type UserVerb } from "../../jobs/mod.ts";
+import type { Clock, Keys, Log, PeerId, Timers } from "../../kernel/mod.ts";
+import { agentRelease, type TaskReport } from "../../protocol/mod.ts";
+import { NodeError } from "../error.ts";
+import type { Replica } from "../replica.ts";
+import { Agents, type DeployOrder, type Inventory } from "./agents.ts";
+import { allocate, type Claim, type FreeAgent, withoutUsed } from "./allocation.ts";
+import type { AgentCalls } from "./calls.ts";
+import type { Contents } from "./contents.ts";
+import { type DriverHost, JobDriver } from "./driver.ts";
+import { LogWriter } from "./log_writer.ts";
+
+export interface ManagerOptions {
+  readonly term: number;
+  readonly self: PeerId;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly keys: Pick<Keys, "sha256">;
+  readonly log: Log;
+  readonly replica: Replica;
+  readonly calls: AgentCalls;
+  readonly contents: Contents;
+  readonly propose: (command: Command) => ReturnType<Replica["propose"]>;
+  readonly isConnected: (peer: PeerId) => boolean;
+  readonly healthOf: (peer: PeerId) => Health | null;
+}
+
+/** Agents are looked at again this often, whatever was heard of them. */
+const LOOK_MS = 1_000;
+
+interface DriverClaim extends Claim {
+  readonly driver: JobDriver;
+}
+
+export class JobManager implements DriverHost {
+  readonly term: number;
+  readonly self: PeerId;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly keys: Pick<Keys, "sha256">;
+  readonly calls: AgentCalls;
+  readonly contents: Contents;
+  readonly agents: Agents;
+  readonly #options: ManagerOptions;
+  readonly #writer: LogWriter;
+  readonly #drivers = new Map<string, JobDriver>();
+  readonly #woken = new Set<JobDriver>();
+  /** Want slots, or did when they were asked last. */
+  readonly #hungry = new Set<JobDriver>();
+  /** Agents that have, or may have, something of a job. */
+  readonly #holders = new Map<string, Set<PeerId>>();
+  /** Where rows for clients lie of jobs that this JobManager has not run: by job, then by `fragment.index`. */
+  readonly #kept = new Map<string, Map<string, KeptRun>>();
+  readonly #known = new Set<string>();
+  #isInventoryDone = false;
+  #isTurnDue = false;
+  #isStopped = false;
+  #looker: ReturnType<Timers["every"]> | null = null;
+
+  constructor(options: ManagerOptions) {
+    const { term, self, clock, timers, keys, log, calls, contents, isConnected, healthOf } = options;
+    this.#options = options;
+    this.term = term;
+    this.self = self;
+    this.clock = clock;
+    this.timers = timers;
+    this.keys = keys;
+    this.calls = calls;
+    this.contents = contents;
+    this.agents = new Agents({
+      clock,
+      log,
+      term,
+      calls,
+      isConnected,
+      healthOf,
+      members: () => this.#members(),
+      inventory: (peer, inventory, deploying) => this.#inventory(peer, inventory, deploying),
+      lost: (peer, reason) => this.#lost(peer, reason),
+      refused: (peer, order, reason) => this.#refused(peer, order, reason),
+    });
+    this.#writer = new LogWriter({
+      clock,
+      log,
+      replica: options.replica,
+      propose: options.propose,
+      isStopped: () => this.#isStopped,
+    });
+  }
+
+  /** The state here is as new as any was when this node began to lead. */
+  start(): void {
+    for (const record of this.#options.replica.state.jobs.values()) {
+      this.#known.add(record.jobId);
+      if (!isEnded(record.state)) this.#drive(record);
+    }
+    this.agents.look();
+    this.#looker = this.timers.every(LOOK_MS, () => this.#look());
+    this.#lookAtInventory();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    if (this.#looker !== null) this.timers.cancel(this.#looker);
+    this.agents.stop();
+    for (const driver of this.#drivers.values()) driver.stop("Another node leads by now. Try again.");
+    this.#drivers.clear();
+  }
+
+  nowMs(): number {
+    return this.clock.nowMs();
+  }
+
+  wallMs(): number {
+    return this.clock.wallMs();
+  }
+
+  record(jobId: string): JobRecord | null {
+    return this.#options.replica.state.jobs.get(jobId) ?? null;
+  }
+
+  slots() {
+    return this.agents.facts();
+  }
+
+  offered(): readonly AgentFacts[] {
+    const members = [...this.#options.replica.state.members.values()];
+    return members
+      .filter(({ info }) => info.slots > 0)
+      .map(({ info: { peer, slots, memoryBytes } }) => {
+        return { peer, slotCount: slots, slotMemoryBytes: Math.floor(memoryBytes / slots), load: 0, freeSlots: [] };
+      });
+  }
+
+  touched(jobId: string, peer: PeerId): void {
+    const peers = this.#holders.get(jobId);
+    if (peers === undefined) this.#holders.set(jobId, new Set([peer]));
+    else peers.add(peer);
+  }
+
+  /** Agents that may have something of the job. */
+  holdersOf(jobId: string): readonly PeerId[] {
+    return [...(this.#holders.get(jobId) ?? [])];
+  }
+
+  /** All agents have told what they have, or are lost. */
+  get isInventoryDone(): boolean {
+    return this.#isInventoryDone;
+  }
+
+  /** @throws {NodeError} not-leader, not-found */
+  check(driver: JobDriver): void {
+    if (this.#isStopped) throw new NodeError("not-leader", "Another node leads by now. Try again.");
+    if (driver.isStopped) throw new NodeError("not-found", `Job ${driver.number} was deleted.`);
+  }
+
+  /** Where the rows of a task lie that ran under an earlier JobManager. */
+  keptRun(jobId: string, name: string): KeptRun | null {
+    return this.#kept.get(jobId)?.get(name) ?? null;
+  }
+
+  /** Also for jobs that have ended; null when the log has none. */
+  driver(jobId: string): JobDriver | null {
+    const record = this.record(jobId);
+    return record === null ? null : (this.#drivers.get(jobId) ?? this.#drive(record));
+  }
+
+  wake(driver: JobDriver): void {
+    this.#woken.add(driver);
+    if (this.#isTurnDue || this.#isStopped) return;
+    this.#isTurnDue = true;
+    this.clock.soon(() => {
+      this.#isTurnDue = false;
+      if (!this.#isStopped) this.#turn();
+    });
+  }
+
+  move(driver: JobDriver, action: Extract<Action, { kind: "move" }>): void {
+    const { made } = driver.compiler;
+    void this.#writer.move(driver, action, made);
+  }
+
+  release(driver: JobDriver, upToAttempt: number): void {
+    const { state, attempt } = driver.machine;
+    const keepResults = state === "finished" && upToAttempt === attempt;
+    this.#release(driver.jobId, { upToAttempt, keepResults, sinkPaths: driver.outline?.sinkPaths ?? [] });
+  }
+
+  /** @throws {NodeError} not-possible, not-leader */
+  async verb(jobId: string, verb: UserVerb): Promise<JobState | null> {
+    return (await this.driver(jobId)?.verb(verb)) ?? null;
+  }
+
+  /** Something of the log was applied here. */
+  applied({ command, outcome }: ApplyResult): void {
+    if (command?.kind === "member.remove" || command?.kind === "member.admit" || command?.kind === "member.update") {
+      this.agents.look();
+    }
+    if (command === null || !("jobId" in command) || !outcome.ok) return;
+    const record = this.record(command.jobId);
+    if (command.kind === "job.create" && record !== null && !this.#drivers.has(command.jobId)) {
+      this.#known.add(command.jobId);
+      this.#drive(record)?.feed({ kind: "tick" });
+    }
+    if (command.kind === "job.move" && record !== null) {
+      if (record.state === command.to) this.#drivers.get(command.jobId)?.moved(record);
+    }
+    if (this.#known.size !== this.#options.replica.state.jobs.size) this.#forget();
+  }
+
+  /** The state was replaced. */
+  restored(): void {
+    for (const [jobId, driver] of this.#drivers) {
+      const record = this.record(jobId);
+      if (record !== null) driver.moved(record);
+    }
+    this.#forget();
+    this.agents.look();
+  }
+
+  report(peer: PeerId, { load, reports, lost, metrics }: JobsReport): void {
+    this.agents.loaded(peer, load);
+    for (const { jobId, ...of } of lost) {
+      const { upToAttempt, reason } = of;
+      this.#drivers.get(jobId)?.feed({ kind: "executorLost", peer, upToAttempt, reason });
+    }
+    for (const report of reports) this.#report(peer, report as TaskReport); // read-only there
+    for (const { jobId, jobAttempt, run, metrics: counters } of metrics) {
+      const driver = this.#drivers.get(jobId);
+      if (driver === undefined || jobAttempt !== driver.machine.attempt) continue;
+      driver.counted(`${run.task.fragment}.${run.task.index}`, run.attempt, counters);
+    }
+  }
+
+  #report(peer: PeerId, report: TaskReport): void {
+    const record = this.record(report.jobId);
+    if (record === null || isEnded(record.state)) return this.#sweep(report.jobId, peer);
+    this.#drivers.get(report.jobId)?.report(peer, report);
+  }
+
+  #members(): readonly PeerId[] {
+    const members = [...this.#options.replica.state.members.values()];
+    return members.filter(({ info }) => info.slots > 0).map(({ info }) => info.peer);
+  }
+
+  #look(): void {
+    this.agents.look();
+    for (const peer of this.agents.present) {
+      if (peer !== this.self && !this.#options.isConnected(peer)) this.agents.doubt(peer);
+    }
+    this.#lookAtInventory();
+  }
+
+  #lookAtInventory(): void {
+    if (this.#isInventoryDone || !this.agents.areKnown) return;
+    this.#isInventoryDone = true;
+    for (const driver of this.#drivers.values()) driver.feed({ kind: "inventoryDone" });
+  }
+
+  #drive(record: JobRecord): JobDriver | null {
+    try {
+      const driver = new JobDriver(this, record);
+      this.#drivers.set(record.jobId, driver);
+      driver.feed({ kind: this.#isInventoryDone ? "inventoryDone" : "tick" });
+      return driver;
+    } catch (error) {
+      const { number } = record;
+      this.#options.log.write("warn", "job cannot be run: it is of other software", {
+        job: number,
+        reason: String(error),
+      });
+      return null;
+    }
+  }
+
+  /** Jobs that the log has no more: deleted, or forgotten for being old. */
+  #forget(): void {
+    const { jobs } = this.#options.replica.state;
+    for (const jobId of jobs.keys()) this.#known.add(jobId);
+    for (const jobId of this.#known) {
+      if (jobs.has(jobId)) continue;
+      this.#known.delete(jobId);
+      const driver = this.#drivers.get(jobId);
+      this.#drivers.delete(jobId);
+      this.#hungry.delete(driver as JobDriver);
+      this.#release(jobId, { upToAttempt: Number.MAX_SAFE_INTEGER, keepResults: false, sinkPaths: [] });
+      driver?.stop("The job was deleted.");
+    }
+  }
+
+  #release(
+    jobId: string,
+    how: { readonly upToAttempt: number; readonly keepResults: boolean; readonly sinkPaths: readonly string[] },
+  ): void {
+    const { upToAttempt, keepResults, sinkPaths } = how;
+    for (const peer of this.holdersOf(jobId)) {
+      const body = { term: this.term, jobId, upToAttempt, keepResults, sinkPaths: [...sinkPaths] };
+      this.agents.order(peer, agentRelease, body);
+    }
+    if (!keepResults) this.#kept.delete(jobId);
+    if (this.record(jobId) === null) this.#holders.delete(jobId);
+  }
+
+  /** The agent has something of a job that has ended, or that nobody knows. */
+  #sweep(jobId: string, peer: PeerId): void {
+    const record = this.record(jobId);
+    const keepResults = record?.state === "finished";
+    const upToAttempt = record?.attempt ?? Number.MAX_SAFE_INTEGER;
+    this.agents.order(peer, agentRelease, { term: this.term, jobId, upToAttempt, keepResults, sinkPaths: [] });
+  }
+
+  #inventory(peer: PeerId, inventory: Inventory, deploying: readonly DeployOrder[]): void {
+    const runs = new Map<string, Set<string>>();
+    const has = (jobId: string, name: string): void => {
+      const names = runs.get(jobId);
+      if (names === undefined) runs.set(jobId, new Set([name]));
+      else names.add(name);
+    };
+    for (const { job, tasks } of deploying) for (const order of tasks) has(job.jobId, runName(order));
+    for (const report of inventory.reports) {
+      has(report.jobId, runName(report));
+      this.touched(report.jobId, peer);
+      this.#found(peer, report);
+    }
+    for (const { jobId, jobAttempt, runs: kept } of inventory.results) {
+      for (const run of kept) has(jobId, runName(run));
+      this.#keep(peer, jobId, { jobAttempt, runs: kept });
+    }
+    const reason = "its agent does not have it any more";
+    for (const driver of this.#drivers.values()) {
+      driver.feed({ kind: "inventory", peer, runs: runs.get(driver.jobId) ?? new Set(), reason });
+    }
+    this.#feedHungry();
+    this.#lookAtInventory();
+  }
+
+  #found(peer: PeerId, report: Inventory["reports"][number]): void {
+    const record = this.record(report.jobId);
+    if (record === null || isEnded(record.state)) return this.#sweep(report.jobId, peer);
+    const { jobId, reason, isFinal, outputBytes, metrics, place: _place, lost: _lost, ...told } = report;
+    const driver = this.#drivers.get(jobId);
+    if (metrics !== undefined) driver?.counted(`${told.task.fragment}.${told.task.index}`, told.attempt, metrics);
+    driver?.feed({
+      kind: "task",
+      peer,
+      ...told,
+      ...(reason === undefined ? {} : { reason }),
+      ...(isFinal === undefined ? {} : { isFinal }),
+      ...(outputBytes === undefined ? {} : { outputBytes }),
+    });
+  }
+
+  #keep(
+    peer: PeerId,
+    jobId: string,
+    of: { readonly jobAttempt: number; readonly runs: Inventory["results"][number]["runs"] },
+  ): void {
+    const record = this.record(jobId);
+    if (
+      record === null ||
+      (isEnded(record.state) && (record.state !== "finished" || record.attempt !== of.jobAttempt))
+    ) {
+      return this.#sweep(jobId, peer);
+    }
+    this.touched(jobId, peer);
+    const kept = this.#kept.get(jobId) ?? new Map<string, KeptRun>();
+    this.#kept.set(jobId, kept);
+    for (const { task, attempt } of of.runs) {
+      const name = `${task.fragment}.${task.index}`;
+      const known = kept.get(name);
+      if (known === undefined || known.attempt <= attempt) kept.set(name, { peer, attempt, jobAttempt: of.jobAttempt });
+    }
+  }
+
+  #lost(peer: PeerId, reason: string): void {
+    for (const driver of this.#drivers.values()) driver.feed({ kind: "agentLost", peer, reason });
+    this.#lookAtInventory();
+  }
+
+  #refused(peer: PeerId, { job, tasks }: DeployOrder, reason: string): void {
+    const { jobId, jobAttempt } = job;
+    for (const { task, attempt } of tasks) {
+      this.#drivers.get(jobId)?.feed({ kind: "task", jobAttempt, task, attempt, peer, status: "failed", reason });
+    }
+  }
+
+  /** There may be slots that were not there before. */
+  #feedHungry(): void {
+    for (const driver of this.#hungry) this.wake(driver);
+  }
+
+  /** Each job first takes in what happened to it; then those that lack slots get what is free, in their order. */
+  #turn(): void {
+    for (const driver of this.#woken) {
+      this.#woken.delete(driver);
+      driver.turn([]);
+      if (driver.machine.wantedSlots > 0) this.#hungry.add(driver);
+      else this.#hungry.delete(driver);
+    }
+    if (this.#hungry.size > 0) this.#allocate();
+  }
+
+  #allocate(): void {
+    const agents = this.agents.facts();
+    const used = [...this.#drivers.values()].flatMap(({ machine }) => [...machine.live]);
+    withoutUsed(agents, used);
+    const claims = [...this.#hungry].map((driver): DriverClaim => {
+      const { priority, taskMemoryBytes } = driver.submission.options;
+      const { wantedSlots, hasBegun } = driver.machine;
+      return { driver, number: driver.number, priority, wantedSlots, taskMemoryBytes, hasBegun };
+    });
+    allocate(claims, agents, {
+      take: ({ driver }) => {
+        driver.waiting = null;
+        this.#use(driver, agents);
+      },
+      waits: ({ driver }, why) => {
+        driver.waiting = why;
+      },
+    });
+  }
+
+  #use(driver: JobDriver, agents: readonly FreeAgent[]): void {
+    driver.turn(agents);
+    withoutUsed(agents, driver.machine.live);
+    if (driver.machine.wantedSlots === 0) this.#hungry.delete(driver);
+  }
+}
+
+export interface KeptRun {
+  readonly peer: PeerId;
+  readonly attempt: number;
+  readonly jobAttempt: number;
+}

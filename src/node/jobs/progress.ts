@@ -1,0 +1,101 @@
+/** What the JobManager shows of a job. */
+import type { JobRecord } from "../../cluster/mod.ts";
+import type { JobOutline, TaskRecord } from "../../jobs/mod.ts";
+import type { PeerId } from "../../kernel/mod.ts";
+import type { JobProgress, JobStage, JobTask, TaskMetrics } from "../../protocol/mod.ts";
+import type { JobDriver } from "./driver.ts";
+import { summaryOf } from "./summary.ts";
+
+export interface ProgressOptions {
+  readonly hasTasks: boolean;
+  readonly outline: JobOutline | null;
+  /** Physical plan as text, where asked for. */
+  readonly plan: string | null;
+  readonly nameOf: (peer: PeerId) => string | null;
+}
+
+const TASKS_SHOWN_MAX = 4_096;
+const REASON_CHARS_MAX = 2_000;
+const TEXT_CHARS_MAX = 65_536;
+const NOTHING: TaskMetrics = {
+  rowsIn: 0,
+  rowsOut: 0,
+  bytesOut: 0,
+  spilledBytes: 0,
+  backpressureMs: 0,
+  elapsedMs: 0,
+};
+
+export function progressOf(driver: JobDriver, record: JobRecord, options: ProgressOptions): JobProgress {
+  const { outline, hasTasks, plan } = options;
+  const tasks = driver.machine.tasks;
+  const shown = hasTasks ? tasks.slice(0, TASKS_SHOWN_MAX) : [];
+  const isWaiting = driver.machine.wantedSlots > 0 || driver.waiting !== null;
+  return {
+    ...summaryOf(record),
+    waiting: isWaiting && !driver.hasEnded ? driver.waiting : null,
+    stages: outline === null ? [] : stagesOf(driver, outline, tasks),
+    plan: plan === null ? null : plan.slice(0, TEXT_CHARS_MAX),
+    tasks: shown.map((task) => taskOf(driver, task, options.nameOf)),
+    tasksLeftOut: hasTasks ? tasks.length - shown.length : 0,
+    resultRoots: outline?.fragments.filter(({ output }) => output.kind === "client").length ?? 0,
+    lastError: driver.lastError === null ? null : { ...driver.lastError, place: driver.lastError.place ?? null },
+  };
+}
+
+function stagesOf(driver: JobDriver, outline: JobOutline, tasks: readonly Readonly<TaskRecord>[]): JobStage[] {
+  const isOver = driver.machine.state === "finished" && tasks.length === 0;
+  const stages = outline.fragments.map(({ id, parallelism, inputs }) => ({
+    fragment: id,
+    label: outline.labels[id] ?? "",
+    parallelism,
+    inputs: inputs.map((edge) => outline.exchanges[edge]?.from ?? 0),
+    waiting: tasks.length === 0 && !isOver ? parallelism : 0,
+    running: 0,
+    finished: isOver ? parallelism : 0,
+    rowsIn: 0,
+    rowsOut: 0,
+    bytesOut: 0,
+    backpressureMs: 0,
+    elapsedMs: 0,
+  }));
+  for (const record of tasks) {
+    const stage = stages[record.task.fragment];
+    if (stage === undefined) continue;
+    const { rowsIn, rowsOut, bytesOut, backpressureMs, elapsedMs } = countedOf(driver, record);
+    stage[groupOf(record)]++;
+    stage.rowsIn += rowsIn;
+    stage.rowsOut += rowsOut;
+    stage.bytesOut += bytesOut;
+    stage.backpressureMs += backpressureMs;
+    stage.elapsedMs = Math.max(stage.elapsedMs, elapsedMs);
+  }
+  return stages;
+}
+
+function groupOf({ status }: Readonly<TaskRecord>): "waiting" | "running" | "finished" {
+  if (status === "waiting") return "waiting";
+  return status === "finished" || status === "committed" ? "finished" : "running";
+}
+
+function countedOf(driver: JobDriver, { task, attempt }: Readonly<TaskRecord>): TaskMetrics {
+  const counted = driver.metrics.get(`${task.fragment}.${task.index}`);
+  return counted === undefined || counted.attempt !== attempt ? NOTHING : counted.metrics;
+}
+
+function taskOf(driver: JobDriver, record: Readonly<TaskRecord>, nameOf: (peer: PeerId) => string | null): JobTask {
+  const { task, status, peer, slot, attempt, failures, losses, reasons } = record;
+  return {
+    fragment: task.fragment,
+    index: task.index,
+    status,
+    node: peer === null ? null : (nameOf(peer) ?? peer),
+    peer,
+    slot,
+    attempt,
+    failures,
+    losses,
+    ...countedOf(driver, record),
+    reasons: reasons.slice(-16).map((reason) => reason.slice(0, REASON_CHARS_MAX)),
+  };
+}
