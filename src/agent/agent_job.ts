@@ -8,6 +8,7 @@ import {
   executorRelease,
   executorRun,
   type JobOrder,
+  REASON_LENGTH_MAX,
   type TaskOrder,
   type TaskReport,
   type TaskRun,
@@ -64,6 +65,8 @@ interface Content {
 /** Executors that are tried one after the other when each ends before it takes the job. */
 const ASSIGN_TRIES_MAX = 3;
 const ASSIGN_TIMEOUT_MS = 30_000;
+/** Files of a sink may have to be copied. */
+const COMMIT_TIMEOUT_MS = 600_000;
 const RELEASE_TIMEOUT_MS = 5_000;
 
 export class AgentJob {
@@ -141,7 +144,9 @@ export class AgentJob {
     if (run?.report?.status === "committed" && run.order.attempt === asked.attempt) {
       this.#parts.reports.add(run.report);
     } else {
-      this.#tell((executor) => executor.call(executorCommit, { jobId: this.jobId, run: asked }));
+      this.#tell((executor) =>
+        executor.call(executorCommit, { jobId: this.jobId, run: asked }, { deadlineMs: COMMIT_TIMEOUT_MS }),
+      );
     }
   }
 
@@ -409,7 +414,14 @@ export class AgentJob {
 
   #reportOf(run: TaskRun, status: TaskReport["status"], reason: string): TaskReport {
     const { task, attempt } = run;
-    return { jobId: this.jobId, jobAttempt: this.attempt, task, attempt, status, reason };
+    return {
+      jobId: this.jobId,
+      jobAttempt: this.attempt,
+      task,
+      attempt,
+      status,
+      reason: reason.slice(0, REASON_LENGTH_MAX),
+    };
   }
 
   #rowsKey({ task, attempt }: TaskRun) {

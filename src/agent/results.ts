@@ -181,7 +181,7 @@ export class Results {
       run.file.append(bytes);
     } catch (cause) {
       const text = `Cannot keep the rows of a result in ${run.path}: ${messageOf(cause)}`;
-      throw new AgentError("disk", text, { cause });
+      throw new AgentError("disk", text, { cause, retryable: true });
     }
     const offset = run.fileBytes;
     run.fileBytes += length;
@@ -198,7 +198,7 @@ export class Results {
         file.close();
       }
     } catch (cause) {
-      throw new AgentError("disk", `Cannot read the rows of a result: ${messageOf(cause)}`, { cause });
+      throw new AgentError("disk", `Cannot read the rows of a result: ${messageOf(cause)}`, { cause, retryable: true });
     }
     throw new AgentError("disk", `Cannot read the rows of a result: ${run.path} has become shorter.`);
   }

@@ -1,14 +1,19 @@
 /** A node's ports on this machine: its directory, store, key, network and log. */
 import { hostname, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { Agent, type AgentHooks } from "../agent/mod.ts";
 import type { Address, ClusterId, LogLevel, PeerId } from "../kernel/mod.ts";
 import type { NodePorts } from "../node/mod.ts";
 import { systemClock } from "./clock.ts";
+import { cpuLoad } from "./cpu_load.ts";
 import { openDataDirectory } from "./data_directory.ts";
+import { nodeDisk } from "./disk.ts";
 import { portsToKeep, withKeptPorts } from "./kept_ports.ts";
 import { createKeys } from "./keys.ts";
 import { type LogFormat, openLog } from "./log.ts";
 import { createTransport } from "./network/mod.ts";
 import { systemRandom } from "./random.ts";
+import { processSpawner } from "./spawner.ts";
 import { openRaftStore } from "./store/raft_store.ts";
 
 export interface NodeHostOptions {
@@ -20,8 +25,17 @@ export interface NodeHostOptions {
   /** The cluster that the node is to join, where known. */
   readonly cluster?: ClusterId;
   readonly mdns: boolean;
+  /** What the node's agent offers; without, it runs no tasks. */
+  readonly agent?: AgentShare | null;
   /** Only with `mdns`. */
   readonly found?: (peer: PeerId, addresses: readonly Address[]) => void;
+}
+
+export interface AgentShare {
+  /** Of the software. */
+  readonly version: string;
+  readonly slots: number;
+  readonly memoryBytes: number;
 }
 
 export interface NodeHost {
@@ -39,6 +53,7 @@ export async function openNodeHost(options: NodeHostOptions): Promise<NodeHost> 
   const directory = openDataDirectory(dataDir, keys, cluster === undefined ? {} : { cluster });
   const log = openLog(systemClock, { format: logFormat, level: logLevel });
   try {
+    const { agent = null } = options;
     const ports: NodePorts = {
       clock: systemClock,
       random: systemRandom,
@@ -56,6 +71,7 @@ export async function openNodeHost(options: NodeHostOptions): Promise<NodeHost> 
       store: openRaftStore(directory.storePath, { owner: directory.peer }),
       keepsake: directory.keepsake,
       residentBytes: () => process.memoryUsage.rss(),
+      ...(agent === null ? {} : { agent: (hooks: AgentHooks) => createAgent(ports, options, { ...agent, hooks }) }),
     };
     return {
       ports,
@@ -72,6 +88,21 @@ export async function openNodeHost(options: NodeHostOptions): Promise<NodeHost> 
     directory.close();
     throw error;
   }
+}
+
+function createAgent(
+  { clock, random, keys, log, transport, identity }: NodePorts,
+  { dataDir, listen }: NodeHostOptions,
+  { version, slots, memoryBytes, hooks }: AgentShare & { readonly hooks: AgentHooks },
+): Agent {
+  const ports = { clock, random, keys, log, transport, identity, spawner: processSpawner, disk: nodeDisk() };
+  const workersPerSlot = Math.max(1, Math.floor(navigator.hardwareConcurrency / slots));
+  const directory = resolve(dataDir, "work");
+  return new Agent(
+    { ...ports, load: cpuLoad() },
+    { version, slots, memoryBytes, directory, workersPerSlot, listen },
+    hooks,
+  );
 }
 
 /** What a node is called and offers unless it is told. */

@@ -24,6 +24,7 @@ export async function runNode(on: Terminal, parsed: ParsedCommand): Promise<numb
   const { token, listen, announce, logFormat, logLevel, hasMdns } = options;
   const cluster = token === null ? {} : { cluster: parseToken(token).cluster };
   let found: FoundHook = () => undefined;
+  const share = await agentShare(options);
   const opened = await openFreeDirectory(options, (dataDir) =>
     openNodeHost({
       dataDir,
@@ -32,6 +33,7 @@ export async function runNode(on: Terminal, parsed: ParsedCommand): Promise<numb
       logFormat,
       logLevel,
       mdns: hasMdns,
+      agent: share.slots === 0 ? null : share,
       found: (peer, addresses) => found(peer, addresses),
       ...cluster,
     }),
@@ -91,14 +93,18 @@ async function serve(on: Terminal, serving: Serving, options: NodeCommandOptions
   }
 }
 
-async function nodeOptions(options: NodeCommandOptions, name: string): Promise<NodeOptions> {
+/** What the node's agent offers. */
+async function agentShare({ slots, memoryBytes }: NodeCommandOptions) {
   const machine = await machineDefaults();
-  const { join, token, announce, slots, memoryBytes, voter } = options;
+  const { version } = packageData;
+  return { version, slots: slots ?? machine.slots, memoryBytes: memoryBytes ?? machine.memoryBytes };
+}
+
+async function nodeOptions(options: NodeCommandOptions, name: string): Promise<NodeOptions> {
+  const { join, token, announce, voter } = options;
   return {
     name,
-    version: packageData.version,
-    slots: slots ?? machine.slots,
-    memoryBytes: memoryBytes ?? machine.memoryBytes,
+    ...(await agentShare(options)),
     voter,
     announce: announce.length === 0 ? null : announce,
     join: join.length === 0 ? null : { addresses: join, token },
