@@ -96,7 +96,10 @@ export class Agent implements AgentApi {
       lost: (executor, end) => {
         const job = executor.jobId === null ? undefined : this.#jobs.get(executor.jobId);
         if (executor.jobId !== null && job === undefined) this.#parts.logs.ended(executor.jobId);
-        this.#ports.log.write(job === undefined ? "debug" : "info", "executor ended", { pid: executor.pid, reason: end.reason });
+        this.#ports.log.write(job === undefined ? "debug" : "info", "executor ended", {
+          pid: executor.pid,
+          reason: end.reason,
+        });
         job?.lost(executor, end);
       },
       output: (executor, stream, bytes) => {

@@ -1,6 +1,13 @@
 /** One executor process, from its start to its end. */
 import type * as v from "valibot";
-import { type Address, type Channel, type KeyPair, type PeerId, type SpawnedProcess } from "../kernel/mod.ts";
+import {
+  type Address,
+  type Channel,
+  type KeyPair,
+  type PeerId,
+  type ProcessUsage,
+  type SpawnedProcess,
+} from "../kernel/mod.ts";
 import {
   type CallMethod,
   type CallOptions,
@@ -90,6 +97,10 @@ export class ExecutorProcess {
   /** Whether it ever was. */
   get wasReady(): boolean {
     return this.#wasReady;
+  }
+
+  usage(): ProcessUsage | null {
+    return this.#process.usage();
   }
 
   get pid(): number {

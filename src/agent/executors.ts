@@ -191,7 +191,8 @@ export class Executors {
     const { ports } = this.#options;
     this.#supervisor.proved(SPARE);
     const startMs = Math.round(this.#nowMs - executor.startedMs);
-    ports.log.write("debug", "executor is ready", { pid: executor.pid, startMs });
+    const { cpuMs = null, residentBytes = null } = executor.usage() ?? {};
+    ports.log.write("debug", "executor is ready", { pid: executor.pid, startMs, cpuMs, residentBytes });
     this.giveBack(executor);
   }
 
