@@ -1,4 +1,5 @@
 import { CLUSTER_COMMANDS, type ClusterCommandName, type ClusterOptionName } from "./commands_cluster.ts";
+import { JOB_COMMANDS, type JobCommandName, type JobOptionName, PARAM } from "./commands_jobs.ts";
 
 /** The commands as data: the parser, the help and "did you mean" all read this table. */
 
@@ -11,7 +12,9 @@ export type OptionName =
   | "quiet"
   | "wasm"
   | "force"
-  | ClusterOptionName;
+  | "param"
+  | ClusterOptionName
+  | JobOptionName;
 
 export interface OptionSpec {
   readonly name: OptionName;
@@ -19,6 +22,8 @@ export interface OptionSpec {
   readonly value: string | null;
   /** May be given several times, or once with commas. */
   readonly isList?: true;
+  /** Of a list: values are taken as they are, commas and all. */
+  readonly keepsCommas?: true;
   readonly description: string;
 }
 
@@ -29,6 +34,8 @@ export interface CommandSpec {
   readonly positionals: readonly {
     readonly name: string;
     readonly isRequired: boolean;
+    /** The last one, of which there may be several. */
+    readonly isList?: true;
     readonly description: string;
   }[];
   readonly options: readonly OptionSpec[];
@@ -36,7 +43,7 @@ export interface CommandSpec {
   readonly examples: readonly { readonly line: string; readonly meaning: string }[];
 }
 
-export type CommandName = "run" | "explain" | "init" | "help" | ClusterCommandName;
+export type CommandName = "run" | "explain" | "init" | "help" | ClusterCommandName | JobCommandName;
 
 const RUN: CommandSpec = {
   name: "run",
@@ -52,6 +59,7 @@ const RUN: CommandSpec = {
     { name: "timeout", value: "TIME", description: "Stop the job after this time, such as 500ms, 30s, 10m" },
     { name: "format", value: "FORMAT", description: "table (default), json, csv or arrow" },
     { name: "output", value: "FILE", description: "Write the rows to FILE instead; its ending gives the format" },
+    PARAM,
     { name: "quiet", value: null, description: "No progress and no summary" },
   ],
   notes: [
@@ -71,7 +79,7 @@ const EXPLAIN: CommandSpec = {
   name: "explain",
   summary: "Show how a job would run, without running it",
   positionals: [{ name: "job", isRequired: true, description: "File that exports a dataflow as default" }],
-  options: [{ name: "wasm", value: null, description: "Also show the generated WebAssembly as text" }],
+  options: [PARAM, { name: "wasm", value: null, description: "Also show the generated WebAssembly as text" }],
   notes: ["Prints the plan as written, optimised and physical, and its pipelines."],
   examples: [
     { line: "sage explain job.ts", meaning: "the plans" },
@@ -100,7 +108,7 @@ const HELP: CommandSpec = {
   examples: [{ line: "sage help run", meaning: "all options of run" }],
 };
 
-export const COMMANDS: readonly CommandSpec[] = [RUN, EXPLAIN, INIT, ...CLUSTER_COMMANDS, HELP];
+export const COMMANDS: readonly CommandSpec[] = [RUN, EXPLAIN, INIT, ...JOB_COMMANDS, ...CLUSTER_COMMANDS, HELP];
 
 export function findCommand(name: string): CommandSpec | null {
   return COMMANDS.find((command) => command.name === name) ?? null;

@@ -1,3 +1,4 @@
+import type { JobFailedError, UserPlace } from "../client/mod.ts";
 import { InvariantError, SageError } from "../kernel/mod.ts";
 import { excerpt, JobError, type SourceLocation, type SourceMap, type Terminal } from "../platform/mod.ts";
 import { EXIT, UsageError } from "./error.ts";
@@ -57,10 +58,20 @@ function isBug(error: unknown): boolean {
   return error instanceof InvariantError || (error instanceof Error && !(error instanceof SageError) && !isSystem);
 }
 
+/** By its name: `sage run` does not load what talks to clusters. */
+function isJobFailure(error: Error): error is JobFailedError {
+  return error.name === "JobFailedError" && "place" in error;
+}
+
+function placeOf({ file, line, column, text }: UserPlace): SourceLocation {
+  return { file, line, column, lineText: text === "" ? null : text };
+}
+
 function locationOf(error: unknown, sourceMap: SourceMap | null): SourceLocation | null {
   let current: unknown = error;
   for (let depth = 0; depth < CAUSES_MAX && current instanceof Error; depth++) {
     if (current instanceof JobError && current.location !== null) return current.location;
+    if (isJobFailure(current) && current.place !== null) return placeOf(current.place);
     const located = sourceMap?.locate(current.stack ?? "") ?? null;
     if (located !== null) return located;
     current = current.cause;

@@ -1,6 +1,7 @@
 import { unreachable } from "../kernel/mod.ts";
 import { COMMANDS, type CommandSpec, commandsOfGroup } from "./commands.ts";
 import { CLUSTER_COMMANDS } from "./commands_cluster.ts";
+import { JOB_COMMANDS } from "./commands_jobs.ts";
 import type { Paint } from "./paint.ts";
 import type { HelpTopic } from "./parse.ts";
 
@@ -21,7 +22,7 @@ export function helpText(topic: HelpTopic, version: string, paint: Paint): strin
 
 /** What `sage help` prints. */
 function generalHelp(version: string, paint: Paint): string {
-  const isCluster = new Set<CommandSpec>(CLUSTER_COMMANDS);
+  const isCluster = new Set<CommandSpec>([...JOB_COMMANDS, ...CLUSTER_COMMANDS]);
   return [
     `${paint.bold("sage")} ${version}: runs dataflows over Parquet, CSV, JSON and Arrow, on all cores and many hosts.`,
     section(
@@ -32,6 +33,7 @@ function generalHelp(version: string, paint: Paint): string {
       ),
       paint,
     ),
+    section("Jobs on a cluster", overview(JOB_COMMANDS, paint), paint),
     section("Clusters", overview(CLUSTER_COMMANDS, paint), paint),
     section(
       "Options",
@@ -91,7 +93,10 @@ function commandHelp(command: CommandSpec, paint: Paint): string {
 }
 
 function usageOf(command: CommandSpec): string {
-  const positionals = command.positionals.map((item) => (item.isRequired ? ` <${item.name}>` : ` [${item.name}]`));
+  const positionals = command.positionals.map(({ name, isRequired, isList }) => {
+    const text = isList ? `${name}…` : name;
+    return isRequired ? ` <${text}>` : ` [${text}]`;
+  });
   return `${command.name}${positionals.join("")}`;
 }
 

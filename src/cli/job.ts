@@ -1,23 +1,34 @@
 import type { LogicalPlan } from "../plan/mod.ts";
 import { type BundledJob, bundleJob, JobError, startWatchdog } from "../platform/mod.ts";
-import { isDataflow } from "../stream/mod.ts";
+import { isDataflow, paramsFromTexts } from "../stream/mod.ts";
+import type { ParamText } from "./param_option.ts";
 
 /** A job file that was bundled and loaded, and whose builder has run. */
 export interface OpenJob {
   readonly bundle: BundledJob;
   readonly plan: LogicalPlan;
+  /** Values of all its parameters, as JSON. */
+  readonly params: string;
 }
 
-/**
- * With a time limit a job that loops for ever while it is loaded ends the process.
- * @throws {JobError} when the file is no job; the bundle is then gone
- */
-export async function openJob(file: string, timeoutMs: number | null = null): Promise<OpenJob> {
+export interface OpenJobOptions {
+  /** With a time limit a job that loops for ever while it is loaded ends the process. */
+  readonly timeoutMs?: number | null;
+  readonly params?: readonly ParamText[];
+}
+
+/** @throws {JobError} when the file is no job, {PlanError} for its parameters; the bundle is then gone */
+export async function openJob(file: string, options: OpenJobOptions = {}): Promise<OpenJob> {
+  const { timeoutMs = null, params = [] } = options;
   const bundle = await bundleJob(file);
   const stopWatching = timeoutMs === null ? null : await watch(bundle, timeoutMs);
   try {
     const flow = await bundle.load();
-    if (isDataflow(flow)) return { bundle, plan: bundle.guard(() => flow.plan) };
+    if (isDataflow(flow)) {
+      const told = flow.with(paramsFromTexts(flow.params, params));
+      const values = JSON.stringify(told.values);
+      return { bundle, plan: bundle.guard(() => told.plan), params: values };
+    }
     throw new JobError(
       "notADataflow",
       `The default export of ${file} is ${whatItIs(flow)}, not a dataflow. A job ends with: export default dataflow("name", () => …)`,

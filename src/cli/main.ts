@@ -51,6 +51,18 @@ async function dispatch(on: Terminal, parsed: ParsedCommand): Promise<number> {
       return (await import("./init.ts")).init(on, parsed);
     case "help":
       return EXIT.ok; // the parser has answered it
+    case "submit":
+    case "jobs list":
+    case "jobs show":
+    case "jobs stop":
+    case "jobs continue":
+    case "jobs cancel":
+    case "jobs restart":
+    case "jobs delete":
+    case "jobs logs":
+    case "jobs wait":
+    case "jobs watch":
+      return (await import("./jobs/mod.ts")).runJobCommand(on, name, parsed);
     default:
       return (await import("./cluster/mod.ts")).runClusterCommand(on, name, parsed);
   }

@@ -81,8 +81,10 @@ async function parseArguments(command: CommandSpec, args: readonly string[]): Pr
       continue;
     }
     const value = inline ?? valueAfter(command, option, args[++index]);
-    if (option.isList) lists.set(option.name, [...(lists.get(option.name) ?? []), ...value.split(",")]);
-    else if (values.has(option.name)) throw wrongUse(command, `Option --${option.name} is given twice.`);
+    if (option.isList) {
+      const items = option.keepsCommas ? [value] : value.split(",");
+      lists.set(option.name, [...(lists.get(option.name) ?? []), ...items]);
+    } else if (values.has(option.name)) throw wrongUse(command, `Option --${option.name} is given twice.`);
     else values.set(option.name, value);
   }
   return { command, positionals, values, lists, flags };
@@ -138,6 +140,7 @@ async function nearest(typed: string, names: readonly string[]): Promise<string 
 function checkPositionals({ command, positionals }: ParsedCommand): void {
   const missing = command.positionals.slice(positionals.length).find((positional) => positional.isRequired);
   if (missing) throw new UsageError(`sage ${command.name} needs <${missing.name}>.`, { command: command.name });
+  if (command.positionals.at(-1)?.isList) return;
   const extra = positionals[command.positionals.length];
   if (extra !== undefined) {
     throw new UsageError(`sage ${command.name} does not take ${JSON.stringify(extra)}.`, { command: command.name });

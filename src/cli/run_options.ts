@@ -1,5 +1,6 @@
 import type { Terminal } from "../platform/mod.ts";
 import { UsageError } from "./error.ts";
+import { type ParamText, readParams } from "./param_option.ts";
 import type { ParsedCommand } from "./parse.ts";
 import { chooseFormat, type Format, parseMemory, parseTimeout, parseWorkers } from "./values.ts";
 
@@ -12,10 +13,11 @@ export interface RunOptions {
   readonly format: Format;
   readonly outputPath: string | null;
   readonly isQuiet: boolean;
+  readonly params: readonly ParamText[];
 }
 
 /** @throws {UsageError} before anything heavy is loaded */
-export function readRunOptions(terminal: Terminal, { positionals, values, flags }: ParsedCommand): RunOptions {
+export function readRunOptions(terminal: Terminal, { positionals, values, lists, flags }: ParsedCommand): RunOptions {
   const text = <T>(value: string | undefined, parse: (text: string) => T): T | null =>
     value === undefined ? null : parse(value);
   const outputPath = values.get("output") ?? null;
@@ -33,5 +35,6 @@ export function readRunOptions(terminal: Terminal, { positionals, values, flags 
     format,
     outputPath,
     isQuiet: flags.has("quiet"),
+    params: readParams("run", lists.get("param")),
   };
 }

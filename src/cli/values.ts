@@ -37,6 +37,15 @@ export function parseMemory(text: string, command = "run"): number {
   return Math.floor(bytes);
 }
 
+/** `1GiB`: any size but 0. */
+export function parseSize(text: string, of: { readonly option: string; readonly command: string }): number {
+  const bytes = scaled(text, SIZE_FACTOR);
+  if (bytes !== null && bytes >= 1 && Number.isSafeInteger(Math.floor(bytes))) return Math.floor(bytes);
+  throw new UsageError(`--${of.option} ${text} is not a size. Write one such as 512MB or 2GiB.`, {
+    command: of.command,
+  });
+}
+
 /** `500ms`, `30s`, `10m`, `1h`; a plain number is seconds. */
 export function parseTimeout(text: string, command = "run"): number {
   const timeoutMs = scaled(text, TIME_FACTOR);
@@ -90,13 +99,11 @@ const FORMAT_OF_ENDING: Readonly<Record<string, Format>> = {
 };
 
 /** From `--format`, else from the ending of `--output`, else a table. */
-export function chooseFormat(format: string | undefined, output: string | undefined): Format {
+export function chooseFormat(format: string | undefined, output: string | undefined, command = "run"): Format {
   if (format !== undefined) {
     const known = FORMATS.find((candidate) => candidate === format);
     if (known) return known;
-    throw new UsageError(`--format ${format} is not a format. Choose one of ${FORMATS.join(", ")}.`, {
-      command: "run",
-    });
+    throw new UsageError(`--format ${format} is not a format. Choose one of ${FORMATS.join(", ")}.`, { command });
   }
   if (output === undefined) return "table";
   const ending = /\.([^./\\]+)$/.exec(output)?.[1]?.toLowerCase() ?? "";
@@ -105,8 +112,6 @@ export function chooseFormat(format: string | undefined, output: string | undefi
   const parquet = ending === "parquet" ? " For Parquet end the dataflow with .toParquet(path)." : "";
   throw new UsageError(
     `The ending of --output ${output} names no format. Add --format ${FORMATS.join("|")}.${parquet}`,
-    {
-      command: "run",
-    },
+    { command },
   );
 }

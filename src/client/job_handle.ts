@@ -3,6 +3,7 @@ import type { Clock } from "../kernel/mod.ts";
 import {
   type ItemOutput,
   type JobProgress,
+  jobGet,
   jobList,
   jobLogs,
   jobRows,
@@ -11,10 +12,12 @@ import {
   jobWatch,
 } from "../protocol/mod.ts";
 import type { CallSettings, ClusterClient } from "./client.ts";
+import { ClientError } from "./error.ts";
 import { type JobEndCode, JobFailedError } from "./job_error.ts";
 import { resumed } from "./resume.ts";
 
 export type JobSummary = v.InferOutput<typeof jobList.reply>["jobs"][number];
+export type JobRecord = NonNullable<v.InferOutput<typeof jobGet.reply>["job"]>;
 export type JobLogLine = ItemOutput<typeof jobLogs.item>;
 export type JobRows = ItemOutput<typeof jobRows.item>;
 export type JobVerb = "stop" | "cancel" | "restart" | "continue" | "delete";
@@ -52,6 +55,12 @@ export class JobHandle {
     this.id = job.jobId;
     this.number = job.number;
     this.name = job.name;
+  }
+
+  /** What the log has of it: also of jobs that ended long ago. Null when it is forgotten. */
+  async record(settings: CallSettings = {}): Promise<JobRecord | null> {
+    const { job } = await this.#client.call(jobGet, { jobId: this.id, consistency: "leader" }, settings);
+    return job;
   }
 
   /** What the JobManager knows of it now. */
@@ -119,6 +128,7 @@ export class JobHandle {
       let last: JobProgress | null = null;
       for await (const progress of this.watch(options)) last = progress;
       if (last !== null && isEndState(last.state)) return last;
+      if (options.signal?.aborted === true) throw new ClientError("closed", `Job ${this.number} is not waited for.`);
       const now = await this.show();
       if (isEndState(now.state)) return now;
     }

@@ -1,3 +1,4 @@
+export { withAbsolutePaths } from "./absolute_paths.ts";
 export { type CallSettings, type ClientOptions, type ClientPorts, ClusterClient } from "./client.ts";
 export { ClientError, type ClientErrorCode } from "./error.ts";
 export { type JobEndCode, JobFailedError, type UserPlace } from "./job_error.ts";
@@ -5,6 +6,7 @@ export {
   isEndState,
   JobHandle,
   type JobLogLine,
+  type JobRecord,
   type JobRows,
   type JobSummary,
   type JobVerb,

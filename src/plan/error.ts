@@ -13,7 +13,9 @@ export type PlanErrorCode =
   /** A dataflow that cannot be: nothing in it, too many operators, an option out of range. */
   | "dataflow"
   /** Bytes that are no plan, or a plan that cannot be written as bytes. */
-  | "encoding";
+  | "encoding"
+  /** A parameter of the dataflow that is missing, unknown or of another type. */
+  | "parameter";
 
 /** What the user wrote cannot be a plan. The message shows the expression and the operator as written. */
 export class PlanError extends SageError<PlanErrorCode> {

@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly morselRows?: number;
   /** Module that every worker imports to find the job's functions; without, jobs with functions run inline. */
   readonly bundleUrl?: string | null;
+  /** Values of the job's parameters as JSON, for that module's builder. */
+  readonly params?: string;
 }
 
 export interface RunOptions {
@@ -254,7 +256,7 @@ export class Engine implements AsyncDisposable {
     if (size === 0 || (userFunctions.size > 0 && bundleUrl === null)) {
       return new InlinePool({ arena: this.arena, tools: this.tools, userFunctions, pause: pauses(this.arena) });
     }
-    this.#threads ??= new ThreadPool(this.arena, { size, setup: { bundleUrl } });
+    this.#threads ??= new ThreadPool(this.arena, { size, setup: { bundleUrl, params: this.#options.params ?? "{}" } });
     return this.#threads;
   }
 

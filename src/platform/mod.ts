@@ -15,6 +15,7 @@ import type { Recovery } from "./recover_node.ts";
 import type { RaftStoreOptions } from "./store/raft_store.ts";
 import type { WatchdogOptions } from "./watchdog.ts";
 
+export { absolutePath } from "./absolute_path.ts";
 export type { AssetName } from "./assets.ts";
 export type { BundledJob } from "./bundle.ts";
 export { systemClock } from "./clock.ts";

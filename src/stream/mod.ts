@@ -25,6 +25,15 @@ export type { ColumnGenerator, GenerateOptions } from "./generate.ts";
 export { GroupedStream } from "./group.ts";
 export type { JoinOptions } from "./join.ts";
 export type { Direction, OrderInput, OrderKey } from "./order.ts";
+export {
+  type GivenParams,
+  type Param,
+  type ParamKind,
+  type Params,
+  type ParamValues,
+  param,
+  paramsFromTexts,
+} from "./params.ts";
 export type { Columns, ExpressionInput } from "./resolve.ts";
 export { type FlowRunner, type RunOptions, type RunSummary, setRunner } from "./runner.ts";
 export {
