@@ -4,6 +4,7 @@
  */
 import type { ApplyResult, Command, MemberView } from "../cluster/mod.ts";
 import { type Address, type PeerId, Timers } from "../kernel/mod.ts";
+import type { MethodTable } from "../protocol/mod.ts";
 import type { RaftRules, RoleChange } from "../raft/mod.ts";
 import { Company } from "./company.ts";
 import { concernsMembers, endsRights } from "./consequences.ts";
@@ -106,6 +107,11 @@ export class ClusterNode {
   /** The replicated state and the consensus that keeps it; for this process' own use and for tests. */
   get replica(): Replica {
     return this.#parts.replica;
+  }
+
+  /** What members and clients may call; for this process' own use and for tests. */
+  get methods(): MethodTable {
+    return this.#serving.methods;
   }
 
   /** What this node tells others as its addresses. */

@@ -27,6 +27,8 @@ export class Serving {
   readonly doors: Doors;
   readonly peers: Peers;
   readonly jobs: Jobs;
+  /** For members and clients. */
+  readonly methods: MethodTable;
   /** For those who watch the cluster. */
   readonly events = new Events();
   readonly #options: ServingOptions;
@@ -40,10 +42,17 @@ export class Serving {
     const versions = ownVersions(`sage ${asked.version}`);
     const { timers, own, replica, standing, gossip } = options;
     this.jobs = new Jobs({ ports, timers, own, replica, standing, gossip, peers: () => this.peers });
-    const table = methodTable([...services(this.#context()), ...this.events.services(), ...this.jobs.services()]);
+    this.methods = methodTable([...services(this.#context()), ...this.events.services(), ...this.jobs.services()]);
     const { clock, log, transport } = ports;
-    this.peers = new Peers({ clock, log, transport, versions, table, roleOf: (peer) => this.gate.roleOf(peer) });
-    this.doors = this.#createDoors(versions, table);
+    this.peers = new Peers({
+      clock,
+      log,
+      transport,
+      versions,
+      table: this.methods,
+      roleOf: (peer) => this.gate.roleOf(peer),
+    });
+    this.doors = this.#createDoors(versions);
   }
 
   #createGate(): Gate {
@@ -61,13 +70,13 @@ export class Serving {
     });
   }
 
-  #createDoors(versions: ReturnType<typeof ownVersions>, methods: MethodTable): Doors {
+  #createDoors(versions: ReturnType<typeof ownVersions>): Doors {
     const { ports, standing, departure, gossip } = this.#options;
     return new Doors({
       ports,
       versions,
       gate: this.gate,
-      methods,
+      methods: this.methods,
       guestMethods: methodTable([on(join, (body, { peer }) => this.#welcome(peer, body))]),
       credential: () => standing.credential,
       executors: this.jobs.agent,

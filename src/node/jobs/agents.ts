@@ -29,6 +29,8 @@ export interface AgentsOptions {
   /** All that the agent has; `deploying`: orders that it may not have seen yet. */
   readonly inventory: (peer: PeerId, inventory: Inventory, deploying: readonly DeployOrder[]) => void;
   readonly lost: (peer: PeerId, reason: string) => void;
+  /** It has nothing of the job: whatever was there is gone. */
+  readonly unknown: (peer: PeerId, jobId: string) => void;
   /** An order that it will never take. */
   readonly refused: (peer: PeerId, order: DeployOrder, reason: string) => void;
 }
@@ -48,6 +50,8 @@ interface Entry {
   slotCount: number;
   slotMemoryBytes: number;
   load: number;
+  /** Until then it takes no tasks, as it says. */
+  restsUntilMs: number;
 }
 
 const ASK_DEADLINE_MS = 1_000;
@@ -98,17 +102,22 @@ export class Agents {
 
   /** What agents that are there offer; those that are about to go get nothing new. */
   facts(): (Omit<AgentFacts, "freeSlots"> & { readonly freeSlots: number[] })[] {
+    const nowMs = this.#options.clock.nowMs();
     const usable = [...this.#entries.values()].filter(
-      ({ state, peer }) => state === "present" && !isGoing(this.#options.healthOf(peer)),
+      ({ state, peer, restsUntilMs }) =>
+        state === "present" && restsUntilMs <= nowMs && !isGoing(this.#options.healthOf(peer)),
     );
     return usable.map(({ peer, slotCount, slotMemoryBytes, load }) => {
       return { peer, slotCount, slotMemoryBytes, load, freeSlots: Array.from({ length: slotCount }, (_, i) => i) };
     });
   }
 
-  loaded(peer: PeerId, load: number): void {
+  /** What it said of itself with its last report. */
+  loaded(peer: PeerId, load: number, restMs: number): void {
     const entry = this.#entries.get(peer);
-    if (entry !== undefined) entry.load = load;
+    if (entry === undefined) return;
+    entry.load = load;
+    entry.restsUntilMs = restMs === 0 ? 0 : this.#options.clock.nowMs() + restMs;
   }
 
   /** Its connection broke, or something else is odd about it. */
@@ -147,6 +156,7 @@ export class Agents {
       slotCount: 0,
       slotMemoryBytes: 0,
       load: 0,
+      restsUntilMs: 0,
     };
     this.#entries.set(peer, entry);
     this.#ask(entry);
@@ -235,6 +245,10 @@ export class Agents {
       return true;
     }
     if (isStale(error)) return false;
+    if (error instanceof SageError && error.code === "unknown-job") {
+      this.#options.unknown(entry.peer, (order.body as { readonly jobId: string }).jobId); // all but deployments have it
+      return false;
+    }
     log.write("warn", "agent refuses an order", { peer: entry.peer, method: order.method.name, reason: String(error) });
     if (isDeploy)
       refused(entry.peer, order.body as DeployOrder, error instanceof Error ? error.message : String(error));

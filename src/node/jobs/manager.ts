@@ -84,6 +84,10 @@ export class JobManager implements DriverHost {
       members: () => this.#members(),
       inventory: (peer, inventory, deploying) => this.#inventory(peer, inventory, deploying),
       lost: (peer, reason) => this.#lost(peer, reason),
+      unknown: (peer, jobId) => {
+        const reason = "its agent has nothing of the job";
+        this.#drivers.get(jobId)?.feed({ kind: "inventory", peer, runs: new Set(), reason });
+      },
       refused: (peer, order, reason) => this.#refused(peer, order, reason),
     });
     this.#writer = new LogWriter({
@@ -225,8 +229,8 @@ export class JobManager implements DriverHost {
     this.agents.look();
   }
 
-  report(peer: PeerId, { load, reports, lost, metrics }: JobsReport): void {
-    this.agents.loaded(peer, load);
+  report(peer: PeerId, { load, restMs, reports, lost, metrics }: JobsReport): void {
+    this.agents.loaded(peer, load, restMs ?? 0);
     for (const { jobId, ...of } of lost) {
       const { upToAttempt, reason } = of;
       this.#drivers.get(jobId)?.feed({ kind: "executorLost", peer, upToAttempt, reason });
@@ -256,6 +260,7 @@ export class JobManager implements DriverHost {
       if (peer !== this.self && !this.#options.isConnected(peer)) this.agents.doubt(peer);
     }
     this.#lookAtInventory();
+    this.#feedHungry();
   }
 
   #lookAtInventory(): void {

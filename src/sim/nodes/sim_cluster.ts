@@ -7,7 +7,7 @@ import { Network } from "../network/network.ts";
 import { Trace } from "../trace.ts";
 import { VirtualKeys } from "../world/virtual_keys.ts";
 import { type Settle, World } from "../world/world.ts";
-import { SimNode, type SimNodeHooks, type WrapStore } from "./sim_node.ts";
+import { SimNode, type SimNodeHooks, type SimNodeOptions, type WrapStore } from "./sim_node.ts";
 
 export interface SimClusterOptions {
   readonly seed: number;
@@ -17,6 +17,8 @@ export interface SimClusterOptions {
   readonly node?: Partial<NodeOptions>;
   readonly rules?: RaftRules;
   readonly wrapStore?: WrapStore;
+  /** See `SimNodeOptions`. */
+  readonly agent?: SimNodeOptions["agent"];
 }
 
 /** Members that a new node is told of. */
@@ -58,7 +60,7 @@ export class SimCluster {
 
   /** Makes a host; nothing runs there yet. */
   add(name: string, node: Partial<NodeOptions> = {}): SimNode {
-    const { rules, wrapStore } = this.#options;
+    const { rules, wrapStore, agent } = this.#options;
     const made = new SimNode({
       world: this.world,
       network: this.network,
@@ -67,6 +69,7 @@ export class SimCluster {
       node: { ...this.#options.node, ...node },
       ...(rules === undefined ? {} : { rules }),
       ...(wrapStore === undefined ? {} : { wrapStore }),
+      ...(agent === undefined ? {} : { agent }),
       hooks: {
         log: (of, level, event, fields) => {
           this.#log(of, level, event, fields);

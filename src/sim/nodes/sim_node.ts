@@ -1,3 +1,4 @@
+import type { AgentApi, AgentHooks } from "../../agent/mod.ts";
 import type { ApplyResult } from "../../cluster/mod.ts";
 import { type Address, type KeyPair, type Keys, type LogFields, type LogLevel, type PeerId } from "../../kernel/mod.ts";
 import { ClusterNode, type JoinOptions, type NodeEnd, type NodeOptions } from "../../node/mod.ts";
@@ -33,6 +34,8 @@ export interface SimNodeOptions {
   readonly name: string;
   readonly hooks: SimNodeHooks;
   readonly node?: Partial<NodeOptions>;
+  /** Made anew in each life of the host; without, its node runs no tasks. */
+  readonly agent?: (node: SimNode, hooks: AgentHooks) => AgentApi;
   /** Canaries: tests that give a wrong judgement or a store that lies. */
   readonly rules?: RaftRules;
   readonly wrapStore?: WrapStore;
@@ -48,6 +51,8 @@ export class SimNode {
   #node: ClusterNode | null = null;
   #transport: VirtualTransport | null = null;
   #join: JoinOptions | null = null;
+  /** What ends with this life of the host. */
+  #ending: (() => void)[] = [];
 
   constructor(options: SimNodeOptions) {
     const { world, keys, name } = options;
@@ -94,7 +99,7 @@ export class SimNode {
   }
 
   #start(): void {
-    const { network, keys, hooks, rules, wrapStore, name } = this.#options;
+    const { network, keys, hooks, rules, wrapStore, name, agent } = this.#options;
     const { host, disk } = this;
     const { life } = host;
     const isThisLife = () => host.isUp && host.life === life;
@@ -108,6 +113,7 @@ export class SimNode {
       transport,
       store: wrapStore?.(store, host, disk) ?? store,
       identity: this.identity,
+      ...(agent === undefined ? {} : { agent: (of: AgentHooks) => agent(this, of) }),
       keepsake: {
         load: () => disk.files.get("belonging") ?? null,
         save: (bytes: Uint8Array) => {
@@ -159,7 +165,13 @@ export class SimNode {
     }
   }
 
+  /** Calls `run` when the present life of the host ends. */
+  atDeath(run: () => void): void {
+    this.#ending.push(run);
+  }
+
   #died(): void {
+    for (const run of this.#ending.splice(0)) run();
     this.#transport?.kill();
     this.#transport = null;
     this.#node = null;
