@@ -300,7 +300,7 @@ export class Agent implements AgentApi {
     try {
       return await use(executor);
     } catch (error) {
-      if (executor.phase !== "ended" || !(error instanceof SageError)) throw error;
+      if (!executor.isGone || !(error instanceof SageError)) throw error;
       throw new AgentError("no-executor", "The executor has ended meanwhile.", { retryable: true, cause: error });
     } finally {
       executors.giveBack(executor);

@@ -1,5 +1,4 @@
 /** One job at this agent: the runs of its tasks that were ordered, and the executor that they are in. */
-import { SageError } from "../kernel/mod.ts";
 import {
   executorAssign,
   executorCancel,
@@ -325,7 +324,7 @@ export class AgentJob {
     try {
       if (runs.length > 0) await executor.call(executorRun, { jobId: this.jobId, tasks: runs.map((run) => run.order) });
     } catch (error) {
-      if (executor.phase === "ended") return; // they are lost with it
+      if (executor.isGone) return; // they are lost with it
       for (const run of runs) {
         if (run.phase === "given") this.#over(run, this.#reportOf(run.order, "failed", messageOf(error)));
       }
@@ -335,17 +334,17 @@ export class AgentJob {
   /** The job's executor, with the job's newest attempt. */
   async #ready(): Promise<ExecutorProcess> {
     for (let tries = 1; ; tries++) {
+      // Its end makes room for another.
+      while (this.#executor?.isGone === true) await this.#executor.ended;
       const known = this.#executor;
-      if (known !== null && known.phase === "ready" && this.#assigned === this.attempt) return known;
+      if (known !== null && this.#assigned === this.attempt) return known;
+      const content = this.#content();
+      content.catch(() => undefined); // while nobody waits for it yet
+      const executor = known ?? (await this.#parts.executors.take());
       try {
-        const content = this.#content();
-        content.catch(() => undefined); // while nobody waits for it yet
-        const executor = known ?? (await this.#parts.executors.take());
         await this.#assign(executor, content);
       } catch (error) {
-        if (this.#isReleased) throw error;
-        const hasEnded = this.#executor === null && error instanceof SageError && error.retryable;
-        if (!hasEnded || tries >= ASSIGN_TRIES_MAX || this.#parts.executors.restMs > 0) throw error;
+        if (this.#isReleased || !executor.isGone || tries >= ASSIGN_TRIES_MAX) throw error;
       }
     }
   }
@@ -370,6 +369,7 @@ export class AgentJob {
       if (executor !== this.#executor) executors.giveBack(executor);
       throw new AgentError("unknown-job", "The job has ended meanwhile.");
     }
+    if (executor.isGone) throw new AgentError("no-executor", "The executor has ended meanwhile.", { retryable: true });
     this.#executor = executor;
     executor.jobId = this.jobId;
     this.#limitMemory(executor);
@@ -404,7 +404,7 @@ export class AgentJob {
     const executor = this.#executor;
     if (executor === null) return;
     order(executor).catch((error: unknown) => {
-      if (executor.phase !== "ended") executor.end(`it did not take an order: ${messageOf(error)}`);
+      if (!executor.isGone) executor.end(`it did not take an order: ${messageOf(error)}`);
     });
   }
 

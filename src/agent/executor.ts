@@ -43,6 +43,8 @@ export type ExecutorPhase = "starting" | "ready" | "ended";
 
 /** Between two questions whether it is there still. */
 const PING_EVERY_LOOKS = 10;
+/** An executor without a connection has so long to end by itself. */
+const DISCONNECTED_MS = 500;
 const CPU_WEIGHT = 80;
 
 export class ExecutorProcess {
@@ -55,6 +57,9 @@ export class ExecutorProcess {
   jobId: string | null = null;
   /** Tasks up to this attempt were handed over to it. */
   givenUpTo = 0;
+  /** Resolves once its end was told. */
+  readonly ended: Promise<void>;
+  #resolveEnded: () => void = () => undefined;
   readonly #parts: ExecutorParts;
   readonly #process: SpawnedProcess;
   readonly #lastWords = new LastWords();
@@ -66,6 +71,7 @@ export class ExecutorProcess {
   #looksUnanswered = 0;
   #isAsked = false;
   #wasReady = false;
+  #isDisconnected = false;
 
   constructor(parts: ExecutorParts) {
     const { ports, options, settings } = parts;
@@ -75,6 +81,9 @@ export class ExecutorProcess {
     this.peer = keys.peerOf(key.publicKey);
     this.directory = `${options.directory}/executors/${this.peer}`;
     this.startedMs = clock.nowMs();
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
     disk.makeDirectory(this.directory);
     this.#process = spawner.spawn(
       { kind: "executor", firstLine: JSON.stringify(this.#setup(key)), cpuWeight: CPU_WEIGHT },
@@ -97,6 +106,11 @@ export class ExecutorProcess {
   /** Whether it ever was. */
   get wasReady(): boolean {
     return this.#wasReady;
+  }
+
+  /** It has ended, or is about to: calls of it fail, and its end will be told. */
+  get isGone(): boolean {
+    return this.#phase === "ended" || this.#isDisconnected || this.#asked !== null;
   }
 
   usage(): ProcessUsage | null {
@@ -123,7 +137,7 @@ export class ExecutorProcess {
       log: ports.log,
       versions: ownVersions(`sage ${options.version}`),
       role: () => "guest",
-      closed: () => this.end("it lost its connection to the agent"),
+      closed: () => this.#disconnected(),
     });
     this.#session.serve(methodTable(this.#parts.services(this)));
   }
@@ -143,7 +157,7 @@ export class ExecutorProcess {
     body: Sent<v.InferInput<Request>>,
     options: CallOptions = {},
   ): Promise<v.InferOutput<Reply>> {
-    if (this.#session === null || this.#phase !== "ready") {
+    if (this.#session === null || this.#phase !== "ready" || this.isGone) {
       throw new AgentError("no-executor", "The executor has ended.", { retryable: true });
     }
     return await this.#session.call(method, body, options);
@@ -183,6 +197,12 @@ export class ExecutorProcess {
     if (this.#phase === "ended") return;
     this.#asked ??= { reason, isJobsFault };
     this.#process.kill();
+  }
+
+  /** Mostly because it has just ended: then that is the reason. */
+  #disconnected(): void {
+    this.#isDisconnected = true;
+    this.#parts.ports.clock.wake(DISCONNECTED_MS, () => this.end("it lost its connection to the agent"));
   }
 
   #limitText(): string {
@@ -235,6 +255,7 @@ export class ExecutorProcess {
       this.#parts.ports.log.write("warn", "directory of an executor not removed", { reason: String(error) });
     }
     this.#parts.ended(this, end);
+    this.#resolveEnded();
   }
 }
 

@@ -112,7 +112,7 @@ export class Executors {
   /** One that is ready, for the caller alone; started if need be. @throws {AgentError} no-executor, stopping */
   take(signal?: AbortSignal): Promise<ExecutorProcess> {
     if (this.#isStopped) return Promise.reject(new AgentError("stopping", "The node is stopping."));
-    const spare = [...this.#spares.keys()].at(-1);
+    const spare = [...this.#spares.keys()].findLast((each) => !each.isGone);
     if (spare !== undefined) {
       this.#spares.delete(spare);
       this.#sparesFromMs = Math.max(this.#sparesFromMs, this.#nowMs + NEXT_SPARE_MS);
@@ -133,7 +133,7 @@ export class Executors {
 
   /** It has no job any more and may be given another. */
   giveBack(executor: ExecutorProcess): void {
-    if (executor.phase !== "ready") return;
+    if (executor.phase !== "ready" || executor.isGone) return;
     const { settings, options } = this.#options;
     executor.givenUpTo = 0;
     executor.jobId = null;

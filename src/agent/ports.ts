@@ -76,7 +76,7 @@ export interface AgentSettings {
 export const AGENT_DEFAULTS: AgentSettings = {
   sparesMin: 1,
   sparesMax: 2,
-  startTimeoutMs: 15_000,
+  startTimeoutMs: 30_000,
   pingTimeoutMs: 10_000,
   lookMs: 250,
   overheadBytes: 256 << 20,
