@@ -176,6 +176,7 @@ export class TestCluster {
   readonly #rows = new Map<string, RootRows>();
   /** By executor and order: calls to one executor keep their order. */
   readonly #calls = new Map<PeerId, Promise<unknown>>();
+  #lastRows: Promise<void> = Promise.resolve();
   failures: unknown[] = [];
 
   constructor(options: ClusterOptions) {
@@ -227,7 +228,9 @@ export class TestCluster {
         return {};
       }),
       on(executorRows, async ({ run, fromRow, rowCount, bytes }) => {
-        await this.onRows();
+        const before = this.#lastRows;
+        this.#lastRows = before.then(() => this.onRows());
+        await this.#lastRows;
         const name = `${run.task.fragment}.${run.task.index}`;
         const known = this.#rows.get(name);
         const entry = known?.attempt === run.attempt ? known : { attempt: run.attempt, rows: [], messages: 0 };

@@ -45,8 +45,13 @@ const source: Source = {
         const taken = rows.slice(at, Math.min(end, at + maxRows));
         at += taken.length;
         const builder = new BatchBuilder(context.arena, schema, context.owner, Math.max(1, taken.length));
-        for (const row of taken) builder.appendValues([...row]);
-        return selectColumns(builder.finish(), request.columns);
+        try {
+          for (const row of taken) builder.appendValues([...row]);
+          return selectColumns(builder.finish(), request.columns);
+        } catch (error) {
+          builder.abort();
+          throw error;
+        }
       },
       position: () => at,
       close: () => undefined,

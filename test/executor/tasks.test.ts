@@ -65,12 +65,12 @@ const ORDERED: Readonly<Record<string, Flow>> = {
     t
       .select("id", "key")
       .join(u.select(col("key").alias("k"), "word").distinct("k"), { on: { key: "k" } })
-      .map((row) => ({ id: (row["id"] as number) * 2 }), { id: "int64" })
+      .map((row) => ({ id: (row["id"] as bigint) * 2n }), { id: "int64" })
       .limit(50),
   "left joins": (t, u) =>
     t
       .select("id", "key")
-      .join(u.distinct("key").select(col("key").alias("k"), col("word").alias("w")), { on: { key: "k" }, how: "left" }),
+      .join(u.select(col("key").alias("k"), col("word").alias("w")).distinct("k"), { on: { key: "k" }, how: "left" }),
   unions: (t, u) => t.select("id").union(u.select("id")),
   unnest: (t) => t.select("id", "items").unnest("items"),
   "two roots over one group": (t) => {
