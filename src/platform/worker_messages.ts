@@ -8,15 +8,36 @@ export interface WorkerSetup {
   readonly index: number;
   /** Module with the job, whose builder gives the user functions; null when the job has none. */
   readonly bundleUrl: string | null;
+  /** Values of the job's parameters, as JSON. */
+  readonly params: string;
+  /** `BEAT_WORDS` words a worker. */
+  readonly beats: Int32Array;
 }
 
-export interface ToWorker {
+/** What a pool's workers show while they compute, so that one that never returns from a function is noticed. */
+export const BEAT_WORDS = 2;
+/** Word of a worker's beats that counts up between batches. */
+export const BEAT_COUNT = 0;
+/** Word of a worker's beats that is 1 while it computes and waits for nobody. */
+export const BEAT_IS_COMPUTING = 1;
+
+/** The job's module, for a worker that was started before the job was known. Comes before the first request. */
+export interface LoadMessage {
+  readonly kind: "load";
+  readonly bundleUrl: string;
+  readonly params: string;
+}
+
+export interface RequestMessage {
+  readonly kind?: never;
   readonly id: number;
   /** Without its batches where there are any. */
   readonly request: WorkerRequest;
   /** The batches of the request's source. */
   readonly batches: PackedBatches | null;
 }
+
+export type ToWorker = RequestMessage | LoadMessage;
 
 export type FromWorker =
   | { readonly kind: "output"; readonly id: number; readonly output: TaskOutput }
