@@ -1,5 +1,6 @@
 export { withAbsolutePaths } from "./absolute_paths.ts";
 export { type CallSettings, type ClientOptions, type ClientPorts, ClusterClient } from "./client.ts";
+export { Cluster, type ClusterJobs, type ClusterPorts, Job, type PreparedJob, type SubmitOptions } from "./cluster.ts";
 export { ClientError, type ClientErrorCode } from "./error.ts";
 export { type JobEndCode, JobFailedError, type UserPlace } from "./job_error.ts";
 export {

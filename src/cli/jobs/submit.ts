@@ -177,7 +177,8 @@ class Attached {
     const elapsedMs = this.#on.nowMs() - this.#startedMs;
     const sources = stages.filter(({ inputs }) => inputs.length === 0);
     const rows = sources.reduce((sum, { rowsIn, rowsOut }) => sum + Math.max(rowsIn, rowsOut), 0);
-    const moved = stages.reduce((sum, { bytesOut }) => sum + bytesOut, 0);
+    const read = new Set(stages.flatMap(({ inputs }) => inputs));
+    const moved = stages.reduce((sum, stage) => sum + (read.has(stage.fragment) ? stage.bytesOut : 0), 0);
     const tasks = stages.reduce((sum, { parallelism }) => sum + parallelism, 0);
     const facts = [
       `${tasks} ${tasks === 1 ? "task" : "tasks"}`,

@@ -1,0 +1,21 @@
+/**
+ * Clusters for programs: `import { connect } from "sage/client"`.
+ */
+export {
+  ClientError,
+  type ClientErrorCode,
+  type Cluster,
+  type ClusterJobs,
+  type Job,
+  type JobEndCode,
+  JobFailedError,
+  type JobLogLine,
+  type JobQuery,
+  type JobSummary,
+  type SubmitOptions,
+  type UserPlace,
+} from "./src/client/mod.ts";
+export { SageError } from "./src/kernel/mod.ts";
+export { PlanError } from "./src/plan/mod.ts";
+export { type ConnectOptions, connect } from "./src/platform/connect.ts";
+export { type JobProgress, RemoteError } from "./src/protocol/mod.ts";
