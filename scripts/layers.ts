@@ -28,7 +28,7 @@ export const LAYERS: readonly Layer[] = [
   { row: 4, folder: "shuffle", purpose: "partitioners, partition store, channels with credits" },
   { row: 4, folder: "jobs", purpose: "job state machine, planner, placement, recovery" },
   { row: 5, folder: "exec", purpose: "physical operators, pipelines, morsel pool" },
-  { row: 6, folder: "agent", purpose: "slots, executor supervision, resource limits", isPlanned: true },
+  { row: 6, folder: "agent", purpose: "slots, executor supervision, resource limits" },
   { row: 6, folder: "executor", purpose: "tasks over exec and shuffle: what an executor process does" },
   { row: 6, folder: "cluster", purpose: "membership, failure detection, election, admission" },
   { row: 7, folder: "node", purpose: "one member: wires cluster, jobs and agent through ports" },

@@ -229,8 +229,8 @@ export class Agent implements AgentApi {
       const job = this.#jobs.get(jobId);
       const isOver = jobAttempt <= (this.#released.get(jobId) ?? 0) || (job !== undefined && job.attempt > jobAttempt);
       if (isOver) throw new AgentError("unknown-job", `Attempt ${jobAttempt} of job ${jobId} is over here.`);
-      const place = job?.attempt === jobAttempt ? job.place : null;
-      if (place != null) return place;
+      const place = job !== undefined && job.attempt === jobAttempt ? job.place : null;
+      if (place !== null) return place;
       await this.#placed.next(signal);
     }
     throw new AgentError("unknown-job", `Job ${jobId} has no executor here yet.`, { retryable: true });

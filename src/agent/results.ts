@@ -107,14 +107,14 @@ export class Results {
 
   /** All runs of the job's attempts up to this one. */
   dropJob(jobId: string, options: { readonly upToAttempt: number; readonly reason: string }): void {
-    for (const run of [...this.#runs.values()]) {
+    for (const run of this.#runs.values()) {
       if (run.key.jobId === jobId && run.key.jobAttempt <= options.upToAttempt) this.#remove(run, options.reason);
     }
   }
 
   /** What is not whole is of no use once the job's attempt is over. */
   dropUnfinished(jobId: string, options: { readonly upToAttempt: number; readonly reason: string }): void {
-    for (const run of [...this.#runs.values()]) {
+    for (const run of this.#runs.values()) {
       if (run.key.jobId !== jobId || run.end === "whole") continue;
       if (run.key.jobAttempt <= options.upToAttempt) this.#remove(run, options.reason);
     }
@@ -162,7 +162,7 @@ export class Results {
 
   /** Ends all readers. */
   close(): void {
-    for (const run of [...this.#runs.values()]) this.#remove(run, "the node is stopping");
+    for (const run of this.#runs.values()) this.#remove(run, "the node is stopping");
   }
 
   #keep(run: RunRows, { fromRow, rowCount, bytes }: RowsItem): Chunk {
