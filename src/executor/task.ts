@@ -106,6 +106,7 @@ export class Task {
     this.#endStopping();
     this.#elapsedMs = this.#parts.ports.clock.nowMs() - this.#startMs;
     this.#inputs.close();
+    if (failure !== null && isWorkerLost(failure.error)) await slot.replace();
     if (this.#abort.signal.aborted) this.#ended();
     else if (failure !== null) this.#failed(failure.error);
     else this.#move({ status: "finished", outputBytes: this.#target?.bytes ?? 0, metrics: this.metrics });
@@ -258,6 +259,11 @@ export class Task {
     this.#last = { jobId, jobAttempt, ...this.run, ...to };
     this.#parts.report(this.#last);
   }
+}
+
+/** A pool that lost a worker is of no use any more. */
+function isWorkerLost(error: unknown): boolean {
+  return error instanceof ExecError && error.code === "workerLost";
 }
 
 /** Edges of partitions: later runs of a task write other ones. */

@@ -17,11 +17,12 @@ import {
   type MachineSettings,
   type PhysicalPlan,
 } from "../../src/jobs/mod.ts";
-import type { BlobHash, ClusterId, KeyPair, Keys, PeerId } from "../../src/kernel/mod.ts";
+import type { Address, BlobHash, ClusterId, KeyPair, Keys, PeerId, Transport } from "../../src/kernel/mod.ts";
 import type { OperatorId, UserFunction } from "../../src/plan/mod.ts";
 import { nodeCompression } from "../../src/platform/compression.ts";
 import { nodeDisk } from "../../src/platform/disk.ts";
 import { createKeys } from "../../src/platform/keys.ts";
+import { createTransport } from "../../src/platform/network/mod.ts";
 import {
   EXECUTOR_PROTOCOL,
   encodeExecutorCredential,
@@ -48,7 +49,7 @@ import {
 import type { Row } from "../jobs/physical/exchanges.ts";
 import { RealClock, randomOf } from "../support/loopback.ts";
 import { ipcRows } from "./ipc_rows.ts";
-import { LoopbackNetwork, type LoopbackTransport } from "./transports.ts";
+import { LoopbackNetwork } from "./transports.ts";
 
 export const CLUSTER = "0123456789abcdef0123456789abcdef" as ClusterId;
 export const JOB_ID = "00112233445566778899aabbccddeeff";
@@ -100,29 +101,46 @@ export interface ClusterOptions extends EngineOptions {
   readonly directory: string;
   readonly settings?: Partial<MachineSettings>;
   readonly codec?: JobOrder["codec"];
+  /** Over the machine's network, encrypted; default: channels within the process. */
+  readonly isReal?: boolean;
+}
+
+const log = { write: () => undefined };
+
+function transportOf(network: LoopbackNetwork, keyPair: KeyPair, isReal: boolean): Transport {
+  if (!isReal) return network.transport(keys.peerOf(keyPair.publicKey));
+  return createTransport({ keyPair, log, listen: ["/ip4/127.0.0.1/tcp/0" as Address] });
 }
 
 /** One agent with its executor. */
 export class TestAgent {
   readonly engine: TestEngine;
-  readonly executor: Executor;
-  readonly transport: LoopbackTransport;
+  #executor: Executor | null = null;
+  readonly #options: ClusterOptions;
+  readonly #number: number;
+  readonly transport: Transport;
   readonly key: KeyPair = keys.create();
   readonly executorKey: KeyPair = keys.create();
-  readonly executorTransport: LoopbackTransport;
+  readonly executorTransport: Transport;
   readonly ended: string[] = [];
   session: RpcSession | null = null;
 
-  constructor(cluster: TestCluster, network: LoopbackNetwork, number: number) {
-    const { options } = cluster;
+  constructor(options: ClusterOptions, network: LoopbackNetwork, number: number) {
+    const isReal = options.isReal === true;
     this.engine = new TestEngine(options);
-    this.transport = network.transport(keys.peerOf(this.key.publicKey));
-    this.executorTransport = network.transport(keys.peerOf(this.executorKey.publicKey));
-    const random = randomOf(number + 1);
-    const log = { write: () => undefined };
-    this.executor = new Executor(
+    this.transport = transportOf(network, this.key, isReal);
+    this.executorTransport = transportOf(network, this.executorKey, isReal);
+    this.#options = options;
+    this.#number = number;
+  }
+
+  /** To be called once the agent listens. */
+  async start(): Promise<void> {
+    const random = randomOf(this.#number + 1);
+    const options = this.#options;
+    this.#executor = new Executor(
       {
-        pid: 1_000 + number,
+        pid: 1_000 + this.#number,
         transport: this.executorTransport,
         clock,
         random: { next: random, bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },
@@ -133,12 +151,18 @@ export class TestAgent {
       },
       {
         agent: this.peer,
-        agentAddresses: [],
+        agentAddresses: this.transport.addresses,
         credential: new Uint8Array(1),
         slots: options.slots,
-        directory: `${options.directory}/executor${number}`,
+        directory: `${options.directory}/executor${this.#number}`,
       },
     );
+    await this.#executor.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#executor?.stop("the test is over");
+    await this.transport.stop();
   }
 
   get peer(): PeerId {
@@ -182,7 +206,7 @@ export class TestCluster {
   constructor(options: ClusterOptions) {
     this.options = options;
     const network = new LoopbackNetwork();
-    this.agents = Array.from({ length: options.agents }, (_, i) => new TestAgent(this, network, i));
+    this.agents = Array.from({ length: options.agents }, (_, i) => new TestAgent(options, network, i));
   }
 
   async start(): Promise<this> {
@@ -203,16 +227,13 @@ export class TestCluster {
           agent.session.serve(this.#services(agent));
         },
       });
-      await agent.executor.start();
+      await agent.start();
     }
     return this;
   }
 
   async stop(): Promise<void> {
-    for (const agent of this.agents) {
-      await agent.executor.stop("the test is over");
-      await agent.transport.stop();
-    }
+    for (const agent of this.agents) await agent.stop();
   }
 
   #services(agent: TestAgent) {
@@ -245,7 +266,7 @@ export class TestCluster {
       on(executorFind, ({ agent: at }) => {
         const found = this.agents.find(({ peer }) => peer === at);
         if (found === undefined) throw new Error("no such agent");
-        return { peer: found.executorTransport.self, addresses: [] };
+        return { peer: found.executorTransport.self, addresses: found.executorTransport.addresses };
       }),
     ]);
   }

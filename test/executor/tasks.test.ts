@@ -140,6 +140,20 @@ describe("tasks on executors give the rows that one machine gives", () => {
   }
 });
 
+test("over the real network as well, compressed or not", async () => {
+  const flow: Flow = (t, u) =>
+    t
+      .select("id", "key", "word")
+      .join(u.select(col("key").alias("k"), "items"), { on: { key: "k" } })
+      .orderBy("word", "id");
+  for (const codec of ["none", "zstd"] as const) {
+    const options = { parallelism: 3, agents: 3, slots: 3, broadcastRowsMax: 0, gatherRowsMax: 0, pipelines: true };
+    const { got, whole, text } = await runFlow(flow, options, { isReal: true, codec });
+    const parts = (roots: Row[][]) => roots.map((each) => texts(each).sort());
+    expect(parts(got), text).toEqual(parts(whole));
+  }
+});
+
 test("nothing is left in the directories of executors", () => {
   const left = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   expect(left).toEqual([]);
