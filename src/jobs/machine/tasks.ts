@@ -14,6 +14,8 @@ export interface TaskRecord {
   status: TaskStatus;
   /** Of the newest that was deployed; 0 before. */
   attempt: number;
+  /** How often it was begun, as far as this JobManager knows. */
+  runs: number;
   /** Where it is, or what it gave lies; null while waiting. */
   peer: PeerId | null;
   slot: number;
@@ -64,6 +66,7 @@ export class Tasks {
       task,
       status: "waiting",
       attempt: 0,
+      runs: 0,
       peer: null,
       slot: 0,
       failures: 0,
@@ -156,6 +159,7 @@ export class Tasks {
         ? [cancelOf({ ...record, peer: record.peer })]
         : [];
     this.#adoptedInputs.set(number, report.inputs ?? []);
+    if (report.attempt > record.attempt) record.runs++;
     record.attempt = report.attempt;
     record.peer = report.peer;
     record.slot = report.slot ?? 0;
@@ -317,6 +321,7 @@ export class Tasks {
     const record = this.at(number);
     invariant(record.status === "waiting", "a task that is deployed was waiting");
     Object.assign(record, place);
+    record.runs++;
     this.#set(record, "deployed", nowMs);
   }
 

@@ -84,7 +84,7 @@ function countedOf(driver: JobDriver, { task, attempt }: Readonly<TaskRecord>): 
 }
 
 function taskOf(driver: JobDriver, record: Readonly<TaskRecord>, nameOf: (peer: PeerId) => string | null): JobTask {
-  const { task, status, peer, slot, attempt, failures, losses, reasons } = record;
+  const { task, status, peer, slot, runs, failures, losses, reasons } = record;
   return {
     fragment: task.fragment,
     index: task.index,
@@ -92,7 +92,7 @@ function taskOf(driver: JobDriver, record: Readonly<TaskRecord>, nameOf: (peer: 
     node: peer === null ? null : (nameOf(peer) ?? peer),
     peer,
     slot,
-    attempt,
+    attempt: runs,
     failures,
     losses,
     ...countedOf(driver, record),
