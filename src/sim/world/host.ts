@@ -8,7 +8,7 @@ export class HostCrash extends Error {
 }
 
 /**
- * A virtual machine with a clock that drifts and may jump. It lives, dies and lives again; what was scheduled in one
+ * A virtual machine with a clock that drifts and may jump, or a process on one. It lives, dies and lives again; what was scheduled in one
  * life does not happen in the next. While it is stopped or busy its events wait, and then happen in their order.
  */
 export class Host implements Clock, Random {
@@ -17,6 +17,8 @@ export class Host implements Clock, Random {
   readonly #random: Seeded;
   /** Speed of the monotonic clock against the world's. */
   readonly #rate: number;
+  /** A process besides the one that the machine is named after reads the machine's clocks. */
+  readonly #machine: Host | null;
   /** How far the wall clock is off; changing it is a jump. */
   wallOffsetMs = 0;
   #life = 0;
@@ -26,11 +28,13 @@ export class Host implements Clock, Random {
   #callsToLive = Number.POSITIVE_INFINITY;
   onCrash: () => void = () => undefined;
 
-  constructor(world: World, name: string) {
+  /** `machine`: where it is a further process, which has its name, its links and its clocks. */
+  constructor(world: World, name: string, machine: Host | null = null) {
     this.#world = world;
     this.name = name;
+    this.#machine = machine;
     this.#random = world.random.fork();
-    this.#rate = 1 + (this.#random.next() - 0.5) * 2e-4;
+    this.#rate = machine === null ? 1 + (this.#random.next() - 0.5) * 2e-4 : machine.#rate;
   }
 
   get life(): number {
@@ -93,7 +97,7 @@ export class Host implements Clock, Random {
   }
 
   wallMs(): number {
-    return this.#world.wallMs + this.wallOffsetMs;
+    return this.#world.wallMs + (this.#machine ?? this).wallOffsetMs;
   }
 
   wake(delayMs: number, run: () => void): () => void {
