@@ -19,7 +19,10 @@ import { resumed } from "./resume.ts";
 export type JobSummary = v.InferOutput<typeof jobList.reply>["jobs"][number];
 export type JobRecord = NonNullable<v.InferOutput<typeof jobGet.reply>["job"]>;
 export type JobLogLine = ItemOutput<typeof jobLogs.item>;
-export type JobRows = ItemOutput<typeof jobRows.item>;
+export type JobRows = ItemOutput<typeof jobRows.item> & {
+  /** Of its rows so many were given before: another run of the task cuts its messages elsewhere. */
+  readonly skipRows: number;
+};
 export type JobVerb = "stop" | "cancel" | "restart" | "continue" | "delete";
 
 export interface JobPorts {
@@ -99,12 +102,13 @@ export class JobHandle {
     const from = { jobId: this.id, root, fromTask: at.task, fromRow: at.row };
     const stream = this.#client.stream(jobRows, from, signal === undefined ? {} : { signal });
     for await (const item of stream) {
-      const isBehind = item.task < at.task || (item.task === at.task && item.fromRow < at.row);
+      const skipRows = item.task === at.task ? Math.max(0, at.row - item.fromRow) : 0;
+      const isBehind = item.task < at.task || (skipRows > 0 && skipRows >= item.rowCount);
       if (isBehind || (item.rowCount === 0 && at.hasSchema)) continue;
       at.hasSchema = true;
       at.task = item.task;
       at.row = item.fromRow + item.rowCount;
-      yield item;
+      yield { ...item, skipRows };
     }
   }
 

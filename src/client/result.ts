@@ -1,4 +1,4 @@
-import { Arena, type Batch, type Cell, readIpc, releaseBatch, rowsOf, type Schema } from "../arrow/mod.ts";
+import { Arena, type Batch, type Cell, readIpc, releaseBatch, rowsOf, type Schema, sliceBatch } from "../arrow/mod.ts";
 import type { JobRows } from "./job_handle.ts";
 
 /** Of the memory that one result passes through: a message of 4 MiB is decoded at a time. */
@@ -24,21 +24,36 @@ export async function openResult(
 }
 
 /** Whoever takes a batch releases it. */
-async function* batchesOf(arena: Arena, first: JobRows, rest: AsyncGenerator<JobRows>): AsyncGenerator<Batch> {
+async function* batchesOf(arena: Arena, first: JobRows, others: AsyncGenerator<JobRows>): AsyncGenerator<Batch> {
   try {
     yield* batchesIn(arena, first);
-    for await (const message of rest) yield* batchesIn(arena, message);
+    for await (const message of others) yield* batchesIn(arena, message);
   } finally {
-    await rest.return(undefined);
+    await others.return(undefined);
   }
 }
 
-function* batchesIn(arena: Arena, { bytes }: JobRows): Generator<Batch> {
+function* batchesIn(arena: Arena, { bytes, skipRows }: JobRows): Generator<Batch> {
   const reader = readIpc(arena, bytes, { owner: OWNER });
+  let toSkip = skipRows;
   try {
-    yield* reader;
+    for (const batch of reader) {
+      const skipped = Math.min(toSkip, batch.rowCount);
+      toSkip -= skipped;
+      if (skipped === 0) yield batch;
+      else if (skipped === batch.rowCount) releaseBatch(arena, batch);
+      else yield rest(arena, batch, skipped);
+    }
   } finally {
     reader.close();
+  }
+}
+
+function rest(arena: Arena, batch: Batch, start: number): Batch {
+  try {
+    return sliceBatch(arena, batch, start, batch.rowCount, OWNER);
+  } finally {
+    releaseBatch(arena, batch);
   }
 }
 
