@@ -27,18 +27,38 @@ export interface NodeProcess {
   readonly kill: (signal: "SIGKILL" | "SIGTERM") => Promise<void>;
 }
 
+export interface StartOptions {
+  /** The core that it and its executors may use; Linux only. */
+  readonly core?: number;
+}
+
 /** Nodes of one cluster under a temporary directory; all are killed and deleted at its end. */
 export class Processes {
   readonly #directory = mkdtempSync(join(tmpdir(), "sage-cluster-bench-"));
   readonly #children = new Set<ChildProcess>();
   readonly #clients = new Set<ClusterClient>();
 
+  get directory(): string {
+    return this.#directory;
+  }
+
+  get credentialsPath(): string {
+    return this.#path("credentials.json");
+  }
+
+  /** For commands that use this cluster. */
+  get environment(): NodeJS.ProcessEnv {
+    return { ...process.env, XDG_CONFIG_HOME: this.#path("config"), SAGE_CREDENTIALS: this.credentialsPath };
+  }
+
   /** Starts a node, or starts it again under the same name. */
-  async start(name: string, join_: readonly string[] = []): Promise<NodeProcess> {
+  async start(name: string, arguments_: readonly string[] = [], { core }: StartOptions = {}): Promise<NodeProcess> {
     const startMs = performance.now();
-    const child = spawn(EXECUTABLE, ["node", "--data-dir", this.#path(name), "--name", name, ...join_], {
+    const command = [EXECUTABLE, "node", "--data-dir", this.#path(name), "--name", name, ...arguments_];
+    const [program = "", ...rest] = core === undefined ? command : ["taskset", "-c", String(core), ...command];
+    const child = spawn(program, rest, {
       stdio: ["ignore", "pipe", openSync(this.#path(`${name}.log`), "a")],
-      env: { ...process.env, XDG_CONFIG_HOME: this.#path("config"), SAGE_CREDENTIALS: this.#path("credentials.json") },
+      env: this.environment,
     });
     this.#children.add(child);
     const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -83,10 +103,10 @@ export class Processes {
   }
 
   /** Nodes by name `n1`, `n2`, …: the first founds the cluster, the others join it. Returns when all are seen alive by all. */
-  async cluster(count: number): Promise<NodeProcess[]> {
-    const nodes = [await this.start("n1")];
+  async cluster(count: number, arguments_: readonly string[] = []): Promise<NodeProcess[]> {
+    const nodes = [await this.start("n1", arguments_)];
     for (let number = 2; number <= count; number++) {
-      nodes.push(await this.start(`n${number}`, nodes[0]?.joinArguments));
+      nodes.push(await this.start(`n${number}`, [...(nodes[0]?.joinArguments ?? []), ...arguments_]));
     }
     await this.settle(nodes);
     return nodes;
@@ -122,7 +142,7 @@ export class Processes {
   }
 
   async credentials(): Promise<Credentials> {
-    return decodeCredentials(await createKeys(), readFileSync(this.#path("credentials.json"), "utf8"));
+    return decodeCredentials(await createKeys(), readFileSync(this.credentialsPath, "utf8"));
   }
 
   /** With `isKept` the directory stays, for the nodes' logs. */

@@ -1,0 +1,60 @@
+/** Clusters of the executable with jobs on them, for the figures of `bench:jobs`. */
+import { execFile } from "node:child_process";
+import type { Cluster } from "../client.ts";
+import { connect } from "../client.ts";
+import type { PeerId } from "../src/kernel/mod.ts";
+import { clusterStatus, type JobTask, jobShow } from "../src/protocol/mod.ts";
+import { EXECUTABLE, type NodeProcess, type Processes, until } from "./cluster_processes.ts";
+
+/** Spares are up and idle after this. */
+const SPARES_MS = 4_000;
+
+/** Waits until each node has an executor that stands by. */
+export function rest(): Promise<void> {
+  return Bun.sleep(SPARES_MS);
+}
+
+/** As a program uses it, through these nodes in this order. */
+export function clusterOf(processes: Processes, nodes: readonly NodeProcess[]): Promise<Cluster> {
+  return connect({ credentials: processes.credentialsPath, addresses: nodes.map(({ address }) => address) });
+}
+
+export async function leaderOf(processes: Processes, nodes: readonly NodeProcess[]): Promise<NodeProcess> {
+  const client = await processes.client(nodes.map(({ address }) => address));
+  let leader: PeerId | null = null;
+  await until(async () => {
+    ({ leader } = await client.call(clusterStatus, {}));
+    return nodes.some(({ peer }) => peer === leader);
+  });
+  await processes.close(client);
+  const found = nodes.find(({ peer }) => peer === leader);
+  if (found === undefined) throw new Error("There is no leader.");
+  return found;
+}
+
+export interface CommandResult {
+  readonly ms: number;
+  readonly stdout: string;
+}
+
+/** Runs the executable to its end. @throws when it fails */
+export function sage(arguments_: readonly string[], environment: NodeJS.ProcessEnv): Promise<CommandResult> {
+  const startMs = performance.now();
+  return new Promise((resolve, reject) => {
+    const options = { env: environment, maxBuffer: 1 << 28 };
+    execFile(EXECUTABLE, [...arguments_], options, (error, stdout, stderr) => {
+      if (error === null) resolve({ ms: performance.now() - startMs, stdout });
+      else reject(new Error(`sage ${arguments_.join(" ")}: ${stderr.slice(-2_000)}`, { cause: error }));
+    });
+  });
+}
+
+/** Tasks of a job with the names of their nodes, as the JobManager has them now. */
+export async function tasksOf(processes: Processes, nodes: readonly NodeProcess[], jobId: string): Promise<JobTask[]> {
+  const client = await processes.client(nodes.map(({ address }) => address));
+  try {
+    return [...(await client.call(jobShow, { jobId, hasTasks: true })).tasks];
+  } finally {
+    await processes.close(client);
+  }
+}
