@@ -88,7 +88,10 @@ export class ExchangeOutput {
   /** The readers get this error. */
   fail(error: Error): void {
     this.#drop();
-    for (const log of this.logs) log.fail(error);
+    // Of a blocking exchange nobody reads yet, and the task's next run needs the memory.
+    for (const log of this.logs)
+      if (log.kind === "blocking") log.close();
+      else log.fail(error);
   }
 
   /** Frees all, also what was given. */
@@ -129,10 +132,12 @@ export class ExchangeOutput {
 export class TaskOutputs {
   readonly outputs: readonly ExchangeOutput[];
   readonly #arena: Arena;
+  readonly #logs: readonly PartitionLog[];
 
   constructor(arena: Arena, outputs: readonly ExchangeOutput[]) {
     this.#arena = arena;
     this.outputs = outputs;
+    this.#logs = outputs.flatMap(({ logs }) => logs);
   }
 
   get bytes(): number {
@@ -140,17 +145,17 @@ export class TaskOutputs {
   }
 
   get spilledBytes(): number {
-    return this.#logs().reduce((sum, { spilledBytes }) => sum + spilledBytes, 0);
+    return this.#logs.reduce((sum, { spilledBytes }) => sum + spilledBytes, 0);
   }
 
   /** Whether nobody reads any of it any more. */
   get isUnwanted(): boolean {
-    return this.outputs.length > 0 && this.#logs().every(({ state }) => state === "closed");
+    return this.outputs.length > 0 && this.#logs.every(({ state }) => state === "closed");
   }
 
   /** A reader that is behind; null when there is none. */
   get full(): PartitionLog | null {
-    return this.#logs().find((log) => log.isFull && log.state === "open") ?? null;
+    return this.#logs.find((log) => log.isFull && log.state === "open") ?? null;
   }
 
   /** Takes over the batch, also when it throws. */
@@ -175,10 +180,6 @@ export class TaskOutputs {
 
   close(): void {
     for (const output of this.outputs) output.close();
-  }
-
-  #logs(): PartitionLog[] {
-    return this.outputs.flatMap(({ logs }) => logs);
   }
 }
 

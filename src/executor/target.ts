@@ -10,7 +10,7 @@ import type { ResultRows } from "./result_rows.ts";
 /** The only epoch of a bounded job. */
 const EPOCH = 0;
 /** Readers of a failed task learn why within this time. */
-const FAILURE_KEPT_MS = 10_000;
+const FAILURE_KEPT_MS = 2_000;
 
 export interface Target {
   readonly bytes: number;

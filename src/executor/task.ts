@@ -16,6 +16,8 @@ import { TaskDisk } from "./task_disk.ts";
 
 /** A task that was told to end, and computes on, loses its workers after this time. */
 const STOP_WAIT_MS = 80;
+/** Ranges of one exchange; readers beyond them get no rows. */
+const RANGES_MAX = 256;
 
 export interface TaskParts {
   readonly ports: ExecutorPorts;
@@ -238,7 +240,7 @@ export class Task {
         for (const batch of batches) for (const block of batch.blocks) arena.release(block);
       }
     }
-    return rangeBounds(BigUint64Array.from(words), parts);
+    return rangeBounds(BigUint64Array.from(words), Math.min(parts, RANGES_MAX));
   }
 
   #failed(error: unknown): void {

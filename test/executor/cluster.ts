@@ -390,7 +390,8 @@ export class TestCluster {
   }
 
   async clean(sinkPaths: readonly string[]): Promise<void> {
-    for (const agent of this.agents) await agent.calls.call(executorClean, { jobId: JOB_ID, sinkPaths });
+    for (const agent of this.agents)
+      await agent.calls.call(executorClean, { jobId: JOB_ID, upToAttempt: 3, sinkPaths });
   }
 
   #tellAgents(): void {

@@ -189,9 +189,10 @@ describe("files", () => {
     expect(existsSync(path)).toBe(false);
     await Bun.write(join(directory, `.out.csv.${JOB_ID}-1-3-0-7.tmp`), "left");
     await Bun.write(join(directory, ".out.csv.other-1-3-0-7.tmp"), "another job's");
+    await Bun.write(join(directory, `.out.csv.${JOB_ID}-4-0-0-9.tmp`), "a later attempt's");
     await cluster.clean([path, join(directory, "nowhere", "x.csv")]);
-    expect(temporaryFiles()).toEqual([".out.csv.other-1-3-0-7.tmp"]);
-    rmSync(join(directory, ".out.csv.other-1-3-0-7.tmp"));
+    expect(temporaryFiles()).toEqual([`.out.csv.${JOB_ID}-4-0-0-9.tmp`, ".out.csv.other-1-3-0-7.tmp"]);
+    for (const name of temporaryFiles()) rmSync(join(directory, name));
     await cluster.stop();
   });
 });
