@@ -106,8 +106,8 @@ function counterCells({ rowsIn, rowsOut, bytesOut, elapsedMs, backpressureMs }: 
 
 function tasksText({ tasks, tasksLeftOut }: JobProgress, { hasAllTasks, style }: ShowOptions): string {
   if (tasks.length === 0) return "";
-  const isPlain = ({ status, attempt, reasons }: JobTask) =>
-    attempt <= 1 && reasons.length === 0 && (status === "finished" || status === "waiting");
+  const isPlain = (task: JobTask) =>
+    runsOf(task) <= 1 && task.reasons.length === 0 && (task.status === "finished" || task.status === "waiting");
   const isFew = tasks.length <= TASKS_SHOWN_MAX;
   const wanted = hasAllTasks || isFew ? tasks : tasks.filter((task) => !isPlain(task));
   const shown = hasAllTasks ? wanted : wanted.slice(0, TASKS_SHOWN_MAX);
@@ -118,8 +118,13 @@ function tasksText({ tasks, tasksLeftOut }: JobProgress, { hasAllTasks, style }:
   return `${rows.length === 0 ? "" : table(TASKS, rows, style)}${more}`;
 }
 
+/** How often it was begun. Numbers of attempts grow with the JobManager's term, and say nothing to people. */
+function runsOf({ failures, losses, status }: JobTask): number {
+  return failures + losses + (status === "waiting" ? 0 : 1);
+}
+
 function taskCells(task: JobTask, { paint }: TableStyle): Cell[] {
-  const { fragment, index, status, node, slot, attempt, reasons } = task;
+  const { fragment, index, status, node, slot, reasons } = task;
   const paints: Readonly<Record<string, (text: string) => string>> = {
     running: paint.cyan,
     finished: paint.green,
@@ -132,7 +137,7 @@ function taskCells(task: JobTask, { paint }: TableStyle): Cell[] {
     { text: status, paint: paints[status] ?? paint.dim },
     { text: node ?? "–" },
     { text: node === null ? "–" : String(slot) },
-    { text: String(attempt) },
+    { text: runsOf(task) === 0 ? "–" : String(runsOf(task)) },
   ];
   const last = reasons.at(-1)?.split("\n")[0] ?? "";
   return [...cells, ...[rowsIn, rowsOut, bytes, time, blocked].map((cell) => cell ?? { text: "" }), { text: last }];

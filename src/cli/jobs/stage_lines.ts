@@ -1,5 +1,6 @@
 import stringWidth from "string-width";
 import type { JobProgress, JobStage } from "../../protocol/mod.ts";
+import { cutTo } from "../cluster/table.ts";
 import type { Paint } from "../paint.ts";
 import { bytesText, durationText, rateText, rowCountText } from "../quantity.ts";
 import { stateMark } from "./states.ts";
@@ -40,7 +41,7 @@ function busiest(stages: readonly JobStage[], count: number): JobStage[] {
 function stageParts(stage: JobStage, labelWidth: number): string[] {
   const { label, parallelism, finished, running, rowsIn, rowsOut, bytesOut, elapsedMs } = stage;
   const rows = Math.max(rowsIn, rowsOut);
-  const text = stringWidth(label) > labelWidth ? `${[...label].slice(0, labelWidth - 1).join("")}…` : label;
+  const text = cutTo(label, labelWidth);
   const name = `  ${text}${" ".repeat(Math.max(0, labelWidth - stringWidth(text)))}`;
   const tasks = `${finished}/${parallelism}${running > 0 ? ` +${running}` : ""}`.padEnd(8);
   if (rows === 0 && elapsedMs === 0) return [name, tasks];
@@ -60,5 +61,5 @@ function fitted(parts: readonly string[], width: number): string {
     if (line !== "" && stringWidth(longer) > width) break;
     line = longer;
   }
-  return line;
+  return cutTo(line, width);
 }
