@@ -44,6 +44,9 @@ import { Slots } from "./slots.ts";
 /** Released jobs that are remembered, so that late orders for them do nothing. */
 const RELEASED_MAX = 10_000;
 const COMPILE_TIMEOUT_MS = 600_000;
+const CLEAN_TIMEOUT_MS = 30_000;
+/** Executors that may end while they look for files. */
+const CLEAN_TRIES_MAX = 3;
 
 export class Agent implements AgentApi {
   readonly #ports: AgentPorts;
@@ -190,10 +193,12 @@ export class Agent implements AgentApi {
     const job = this.#jobs.get(jobId);
     if (job !== undefined && job.attempt <= upToAttempt) {
       this.#jobs.delete(jobId);
-      job.release(sinkPaths);
+      void job.release(sinkPaths).then(({ isClean }) => {
+        if (!isClean) void this.#clean({ jobId, upToAttempt, sinkPaths });
+      });
     } else if (job === undefined) {
       logs.ended(jobId);
-      if (sinkPaths.length > 0) void this.#clean(jobId, sinkPaths);
+      void this.#clean({ jobId, upToAttempt, sinkPaths });
     }
   }
 
@@ -206,6 +211,7 @@ export class Agent implements AgentApi {
       slotMemoryBytes,
       load: this.#load,
       reports: [...this.#jobs.values()].flatMap((job) => job.inventory()),
+      jobs: [...this.#jobs.values()].map(({ jobId, attempt }) => ({ jobId, jobAttempt: attempt })),
       results: this.#parts.results.kept(),
     };
   }
@@ -284,12 +290,19 @@ export class Agent implements AgentApi {
     this.#placed.emit();
   }
 
-  async #clean(jobId: string, sinkPaths: readonly string[]): Promise<void> {
-    try {
-      await this.#borrow((executor) => executor.call(executorClean, { jobId, sinkPaths }));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#ports.log.write("warn", "files of a job's tasks not looked for", { jobId, reason });
+  /** Looks for what tasks of executors that are gone have left. */
+  async #clean(left: Pick<ReleaseOrder, "jobId" | "upToAttempt" | "sinkPaths">): Promise<void> {
+    if (left.sinkPaths.length === 0) return;
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#borrow((executor) => executor.call(executorClean, left, { deadlineMs: CLEAN_TIMEOUT_MS }));
+        return;
+      } catch (error) {
+        if (tries < CLEAN_TRIES_MAX && error instanceof SageError && error.code === "no-executor") continue;
+        const reason = error instanceof Error ? error.message : String(error);
+        const { jobId } = left;
+        return this.#ports.log.write("warn", "files of a job's tasks not looked for", { jobId, reason });
+      }
     }
   }
 

@@ -201,31 +201,35 @@ export class AgentJob {
     this.#drive();
   }
 
-  /** Nothing of the job is needed here any more but its log and, perhaps, its rows. */
-  release(sinkPaths: readonly string[]): void {
+  /**
+   * Nothing of the job is needed here any more but its log and, perhaps, its rows. `isClean`: its executor has removed what
+   * its tasks left beside these paths.
+   */
+  async release(sinkPaths: readonly string[]): Promise<{ readonly isClean: boolean }> {
     this.#isReleased = true;
     this.#waiting = [];
     for (const run of this.runs) this.#forget(run);
     const executor = this.#executor;
     this.#executor = null;
-    const over = () => {
-      this.#parts.bundles.release(this);
-      this.#parts.logs.ended(this.jobId);
-    };
-    if (executor === null) over();
-    else void this.#handBack(executor, sinkPaths).then(over);
+    const isClean = executor !== null && (await this.#handBack(executor, sinkPaths));
+    this.#parts.bundles.release(this);
+    this.#parts.logs.ended(this.jobId);
+    return { isClean };
   }
 
-  async #handBack(executor: ExecutorProcess, sinkPaths: readonly string[]): Promise<void> {
+  async #handBack(executor: ExecutorProcess, sinkPaths: readonly string[]): Promise<boolean> {
     const { jobId } = this;
     const options = { deadlineMs: RELEASE_TIMEOUT_MS };
     try {
       const { isReusable } = await executor.call(executorRelease, { jobId }, options);
-      if (sinkPaths.length > 0) await executor.call(executorClean, { jobId, sinkPaths }, options);
+      const left = { jobId, upToAttempt: this.attempt, sinkPaths };
+      if (sinkPaths.length > 0) await executor.call(executorClean, left, options);
       if (isReusable && this.#order.bundle === null) this.#parts.executors.giveBack(executor);
       else executor.end("its job is over");
+      return true;
     } catch (error) {
       executor.end(`it did not let go of its job: ${messageOf(error)}`);
+      return false;
     }
   }
 

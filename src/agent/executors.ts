@@ -142,7 +142,9 @@ export class Executors {
     if (waiter !== undefined) return waiter.resolve(executor);
     this.#spares.set(executor, this.#nowMs);
     const [oldest] = this.#spares.keys();
-    if (this.#spares.size > Math.max(settings.sparesMin, settings.sparesMax)) oldest?.end("it is not needed");
+    // While jobs come and go, each slot may want one, and the compiler too; what is surplus goes once it has been idle.
+    if (this.#spares.size > Math.max(settings.sparesMin, settings.sparesMax, options.slots + 1))
+      oldest?.end("it is not needed");
   }
 
   get #nowMs(): number {

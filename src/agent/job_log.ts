@@ -124,7 +124,10 @@ export class JobLog {
   async *read(options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncGenerator<LogLine, void> {
     let next = 0;
     while (!options.signal.aborted) {
-      for (const line of this.#from(next)) {
+      const lines = this.#from(next);
+      // Lines that are gone leave a gap in the numbers.
+      if (lines.length === 0) next = this.#firstInMemory + this.#lines.length;
+      for (const line of lines) {
         if (options.signal.aborted) return;
         next = line.number + 1;
         yield { atMs: line.atMs, task: null, stream: line.stream, text: line.text };
