@@ -8,7 +8,7 @@ import { type RealNode, startRealNode } from "../cli/real_node.ts";
 
 /** A program that uses a cluster of one real node. */
 
-const MS_MAX = 60_000;
+const MS_MAX = 240_000;
 const directory = mkdtempSync(join(tmpdir(), "sage-connect-"));
 const file = join(directory, "job.ts");
 let node: RealNode;
