@@ -141,8 +141,8 @@ export class Executor {
         return { isReusable: !this.#isTainted };
       }),
       on(executorCompile, async (request) => await compile(engine, request)),
-      on(executorClean, ({ jobId, sinkPaths }) => {
-        for (const path of sinkPaths) removeLeftovers(engine.tools.disk, jobId, path);
+      on(executorClean, ({ sinkPaths, ...of }) => {
+        for (const path of sinkPaths) removeLeftovers(engine.tools.disk, of, path);
         return {};
       }),
       on(executorPing, () => ({ arenaBytes: engine.arena.bytesInUse(), atMs: Math.floor(clock.wallMs()) })),

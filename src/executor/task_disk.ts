@@ -59,12 +59,18 @@ export class TaskDisk implements Disk {
   }
 }
 
-/** Removes what tasks of the job left beside `path` under temporary names. */
-export function removeLeftovers(disk: Disk, jobId: string, path: string): void {
+/** Removes what tasks of the job's attempts up to this one left beside `path` under temporary names. */
+export function removeLeftovers(
+  disk: Disk,
+  of: { readonly jobId: string; readonly upToAttempt: number },
+  path: string,
+): void {
   const { directory, name } = parts(path);
-  const start = `.${name}.${jobId}-`;
+  const start = `.${name}.${of.jobId}-`;
   for (const entry of namesIn(disk, directory === "" ? "." : directory)) {
-    if (entry.startsWith(start) && entry.endsWith(".tmp")) disk.remove(`${directory}${entry}`);
+    if (!entry.startsWith(start) || !entry.endsWith(".tmp")) continue;
+    const jobAttempt = Number.parseInt(entry.slice(start.length), 10);
+    if (jobAttempt <= of.upToAttempt) disk.remove(`${directory}${entry}`);
   }
 }
 

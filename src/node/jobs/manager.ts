@@ -62,6 +62,7 @@ export class JobManager implements DriverHost {
   #isInventoryDone = false;
   #isTurnDue = false;
   #isStopped = false;
+  readonly #ended = new AbortController();
   #looker: ReturnType<Timers["every"]> | null = null;
 
   constructor(options: ManagerOptions) {
@@ -112,6 +113,7 @@ export class JobManager implements DriverHost {
 
   stop(): void {
     this.#isStopped = true;
+    this.#ended.abort();
     if (this.#looker !== null) this.timers.cancel(this.#looker);
     this.agents.stop();
     for (const driver of this.#drivers.values()) driver.stop("Another node leads by now. Try again.");
@@ -233,7 +235,8 @@ export class JobManager implements DriverHost {
     this.agents.loaded(peer, load, restMs ?? 0);
     for (const { jobId, ...of } of lost) {
       const { upToAttempt, reason } = of;
-      this.#drivers.get(jobId)?.feed({ kind: "executorLost", peer, upToAttempt, reason });
+      if (this.#isOver(jobId)) this.#sweep(jobId, peer);
+      else this.#drivers.get(jobId)?.feed({ kind: "executorLost", peer, upToAttempt, reason });
     }
     for (const report of reports) this.#report(peer, report as TaskReport); // read-only there
     for (const { jobId, jobAttempt, run, metrics: counters } of metrics) {
@@ -244,9 +247,13 @@ export class JobManager implements DriverHost {
   }
 
   #report(peer: PeerId, report: TaskReport): void {
-    const record = this.record(report.jobId);
-    if (record === null || isEnded(record.state)) return this.#sweep(report.jobId, peer);
+    if (this.#isOver(report.jobId)) return this.#sweep(report.jobId, peer);
     this.#drivers.get(report.jobId)?.report(peer, report);
+  }
+
+  #isOver(jobId: string): boolean {
+    const record = this.record(jobId);
+    return record === null || isEnded(record.state);
   }
 
   #members(): readonly PeerId[] {
@@ -305,7 +312,11 @@ export class JobManager implements DriverHost {
     how: { readonly upToAttempt: number; readonly keepResults: boolean; readonly sinkPaths: readonly string[] },
   ): void {
     const { upToAttempt, keepResults, sinkPaths } = how;
-    for (const peer of this.holdersOf(jobId)) {
+    const holders = this.holdersOf(jobId);
+    // Where all that wrote are gone, another one looks for what they left: paths may be on a disk that all see.
+    const isAnyoneThere = sinkPaths.length === 0 || holders.some((peer) => this.agents.isPresent(peer));
+    const others = isAnyoneThere ? [] : this.agents.present.slice(0, 1);
+    for (const peer of [...holders, ...others]) {
       const body = { term: this.term, jobId, upToAttempt, keepResults, sinkPaths: [...sinkPaths] };
       this.agents.order(peer, agentRelease, body);
     }
@@ -318,7 +329,15 @@ export class JobManager implements DriverHost {
     const record = this.record(jobId);
     const keepResults = record?.state === "finished";
     const upToAttempt = record?.attempt ?? Number.MAX_SAFE_INTEGER;
-    this.agents.order(peer, agentRelease, { term: this.term, jobId, upToAttempt, keepResults, sinkPaths: [] });
+    const release = (sinkPaths: readonly string[]): void => {
+      const body = { term: this.term, jobId, upToAttempt, keepResults, sinkPaths: [...sinkPaths] };
+      if (!this.#isStopped) this.agents.order(peer, agentRelease, body);
+    };
+    const outline = this.driver(jobId)?.loadOutline(this.#ended.signal) ?? Promise.resolve(null);
+    outline.then(
+      (known) => release(known?.sinkPaths ?? []),
+      () => release([]),
+    );
   }
 
   #inventory(peer: PeerId, inventory: Inventory, deploying: readonly DeployOrder[]): void {
@@ -334,6 +353,10 @@ export class JobManager implements DriverHost {
       this.touched(report.jobId, peer);
       this.#found(peer, report);
     }
+    for (const { jobId } of inventory.jobs) {
+      if (this.#isOver(jobId)) this.#sweep(jobId, peer);
+      else this.touched(jobId, peer);
+    }
     for (const { jobId, jobAttempt, runs: kept } of inventory.results) {
       for (const run of kept) has(jobId, runName(run));
       this.#keep(peer, jobId, { jobAttempt, runs: kept });
@@ -347,8 +370,7 @@ export class JobManager implements DriverHost {
   }
 
   #found(peer: PeerId, report: Inventory["reports"][number]): void {
-    const record = this.record(report.jobId);
-    if (record === null || isEnded(record.state)) return this.#sweep(report.jobId, peer);
+    if (this.#isOver(report.jobId)) return;
     const { jobId, reason, isFinal, outputBytes, metrics, place: _place, lost: _lost, ...told } = report;
     const driver = this.#drivers.get(jobId);
     if (metrics !== undefined) driver?.counted(`${told.task.fragment}.${told.task.index}`, told.attempt, metrics);

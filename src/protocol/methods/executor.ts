@@ -97,10 +97,14 @@ export const executorCompile = defineMethod({
   minRole: "node",
 });
 
-/** Removes what tasks of the job left beside these paths under temporary names. */
+/** Removes what tasks of the job, up to this attempt of it, left beside these paths under temporary names. */
 export const executorClean = defineMethod({
   name: "executor.clean",
-  request: v.object({ jobId, sinkPaths: list(text(4_096), 1_024) }),
+  request: v.object({
+    jobId,
+    upToAttempt: v.optional(integer(), Number.MAX_SAFE_INTEGER),
+    sinkPaths: list(text(4_096), 1_024),
+  }),
   reply: v.object({}),
   minRole: "node",
 });

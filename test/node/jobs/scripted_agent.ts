@@ -130,6 +130,7 @@ export class ScriptedAgent implements AgentApi {
       slotMemoryBytes: 1 << 30,
       load: 0,
       reports: reports.filter(({ jobId }) => !isReleased(jobId)),
+      jobs: [],
       results,
     };
   }
