@@ -35,8 +35,8 @@ export class VirtualFiles {
 
   #disk(watch: DiskWatch, written: Set<File>): Disk {
     return {
-      stat: (path) => this.#stat(path),
-      list: (path) => this.list(path),
+      stat: (path) => this.#stat(plain(path)),
+      list: (path) => this.list(plain(path)),
       openRead: (path) => this.#openRead(path),
       openWrite: (path) => {
         watch.changing(path, true);
@@ -198,6 +198,11 @@ function joined({ pieces, bytes }: File): Uint8Array {
     at += piece.length;
   }
   return whole;
+}
+
+/** Without a separator at the end. */
+function plain(path: string): string {
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
 function parentOf(path: string): string {

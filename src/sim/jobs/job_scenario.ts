@@ -251,7 +251,8 @@ class JobRun {
       return;
     }
     const { error } = end;
-    if (error instanceof DiskFullError || isNoRoom(error) || (end.kind === "not-started" && error instanceof SageError)) return;
+    if (error instanceof DiskFullError || isNoRoom(error) || (end.kind === "not-started" && error instanceof SageError))
+      return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log.fail("node-ended", `${name} ended by itself (${end.kind}): ${text}`);
   }

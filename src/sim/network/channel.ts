@@ -1,5 +1,6 @@
 import { type Channel, type ChannelHandlers, invariant, type PeerId, TransportError } from "../../kernel/mod.ts";
 import type { Connection } from "./connection.ts";
+import { BREAK_AFTER_MS } from "./network.ts";
 import type { VirtualTransport } from "./transport.ts";
 
 /** Bytes on their way before `send` gives false. */
@@ -88,6 +89,27 @@ export class VirtualChannel implements Channel {
     this.#close(new TransportError("aborted", `Channel ${this.protocol} to ${this.peer} broke: ${reason}`));
   }
 
+  /** The other process is gone. What is still under way is sent again until its machine answers that, or for too long. */
+  farIsOver(forMs = 0): void {
+    if (this.#isClosed || this.#underWay.length === 0) return;
+    const { network } = this.#connection;
+    const { host } = this.#transport;
+    const far = this.#connection.other(this.#transport).transport.host;
+    network.world.schedule({
+      atMs: network.world.nowMs + RETRANSMIT_MS,
+      host,
+      run: () => {
+        if (this.#isClosed) return;
+        if (forMs >= BREAK_AFTER_MS) return this.#connection.drop(this.#transport, "connection timed out");
+        if (!network.isMachineUp(far.name) || network.links.isCut(host.name, far.name)) {
+          return this.farIsOver(forMs + RETRANSMIT_MS);
+        }
+        network.answer(far, host, () => this.#connection.drop(this.#transport, "connection reset"));
+        this.farIsOver(forMs + RETRANSMIT_MS);
+      },
+    });
+  }
+
   /** Runs `run` at the other end after all that was transmitted before. */
   transmit(run: () => void): void {
     const { world, links, random } = this.#connection.network;
@@ -101,7 +123,9 @@ export class VirtualChannel implements Channel {
     if (first === undefined) return;
     const { world, links } = this.#connection.network;
     const near = this.#transport.host;
-    const far = this.#connection.other(this.#transport).transport.host;
+    const other = this.#connection.other(this.#transport);
+    if (other.isOver) return this.farIsOver();
+    const far = other.transport.host;
     const attempt = () => {
       if (links.isCut(near.name, far.name)) return this.#carry(world.nowMs + RETRANSMIT_MS);
       this.#underWay.shift();

@@ -69,7 +69,10 @@ export class Connection {
   /** One end is gone. */
   drop(transport: VirtualTransport, reason: string): void {
     const end = this.end(transport);
-    end.isOver = true;
+    if (!end.isOver) {
+      end.isOver = true;
+      for (const channel of this.other(transport).channels) channel.farIsOver();
+    }
     if (!end.isOpen) return;
     end.isOpen = false;
     for (const channel of Array.from(end.channels)) channel.broken(reason);

@@ -74,6 +74,17 @@ export class Network {
     if (this.random.chance(duplication)) this.#arrive(from, to, run);
   }
 
+  /** Whether a process listens on that machine. */
+  isMachineUp(host: string): boolean {
+    return [...this.#byAddress.values()].some((transport) => transport.host.name === host);
+  }
+
+  /** What the machine itself says for a process that is gone. */
+  answer(from: Host, to: Host, run: () => void): void {
+    if (this.links.isCut(from.name, to.name)) return;
+    this.world.schedule({ atMs: this.world.nowMs + this.links.delayMs(this.random), host: to, run });
+  }
+
   #arrive(from: Host, to: Host, run: () => void): void {
     this.world.schedule({
       atMs: this.world.nowMs + from.lagMs + this.links.delayMs(this.random),
