@@ -212,7 +212,6 @@ export class Agent implements AgentApi {
       load: this.#load,
       reports: [...this.#jobs.values()].flatMap((job) => job.inventory()),
       jobs: [...this.#jobs.values()].map(({ jobId, attempt }) => ({ jobId, jobAttempt: attempt })),
-      jobs: [...this.#jobs.values()].map((job) => ({ jobId: job.jobId, jobAttempt: job.attempt })),
       results: this.#parts.results.kept(),
     };
   }
