@@ -44,7 +44,8 @@ export function progressOf(driver: JobDriver, record: JobRecord, options: Progre
 }
 
 function stagesOf(driver: JobDriver, outline: JobOutline, tasks: readonly Readonly<TaskRecord>[]): JobStage[] {
-  const isOver = driver.machine.state === "finished" && tasks.length === 0;
+  const hasFinished = driver.machine.state === "finished";
+  const isOver = hasFinished && tasks.length === 0;
   const stages = outline.fragments.map(({ id, parallelism, inputs }) => ({
     fragment: id,
     label: outline.labels[id] ?? "",
@@ -63,7 +64,8 @@ function stagesOf(driver: JobDriver, outline: JobOutline, tasks: readonly Readon
     const stage = stages[record.task.fragment];
     if (stage === undefined) continue;
     const { rowsIn, rowsOut, bytesOut, backpressureMs, elapsedMs } = countedOf(driver, record);
-    stage[groupOf(record)]++;
+    // What nobody wanted any more was called off.
+    stage[hasFinished ? "finished" : groupOf(record)]++;
     stage.rowsIn += rowsIn;
     stage.rowsOut += rowsOut;
     stage.bytesOut += bytesOut;

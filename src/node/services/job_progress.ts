@@ -99,22 +99,25 @@ async function* watched(
     const progress = await show(context, manager, { ...request, hasPlan: false }, signal);
     yield progress;
     if (driver.hasEnded && progress.state === driver.machine.state) return;
-    await changeOf(context, driver, progress.state, signal);
+    await changeOf(context, { manager, driver, state: progress.state }, signal);
   }
 }
 
-/** Until the state is another, or it is time again. */
+/** Until the state in the log is another, or the driver has come to an end that the log knows already, or it is time again. */
 async function changeOf(
   { ports }: ServiceContext,
-  driver: JobDriver,
-  state: string,
+  { manager, driver, state }: { readonly manager: JobManager; readonly driver: JobDriver; readonly state: string },
   signal: AbortSignal,
 ): Promise<void> {
-  if (driver.machine.state !== state) return;
+  const isOther = (): boolean => {
+    const { machine, hasEnded, isStopped, jobId } = driver;
+    return isStopped || manager.record(jobId)?.state !== state || (hasEnded && machine.state === state);
+  };
+  if (isOther()) return;
   const changed = new AbortController();
   const stop = (): void => changed.abort();
   const unwatch = driver.watch(() => {
-    if (driver.machine.state !== state || driver.isStopped) stop();
+    if (isOther()) stop();
   });
   signal.addEventListener("abort", stop);
   await pause(ports.clock, WATCH_MS, changed.signal);
