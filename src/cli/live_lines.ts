@@ -1,5 +1,5 @@
 import type { Terminal } from "../platform/mod.ts";
-import { cutTo } from "./cluster/table.ts";
+import { cutTo } from "./cluster/mod.ts";
 
 /** Not more often than ten times a second. */
 const UPDATE_EVERY_MS = 100;

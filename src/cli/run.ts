@@ -58,7 +58,11 @@ async function execute(terminal: Terminal, execution: Execution): Promise<void> 
   const clear = () => progress.erase();
   const written = await printResults(terminal, {
     command: "run",
-    ...{ format, outputPath, arena: engine.arena, results, clear },
+    arena: engine.arena,
+    format,
+    outputPath,
+    results,
+    clear,
   });
   await progress.erase();
   if (!options.isQuiet) await terminal.err.write(summaryText(run.stats(), written, paintFor(terminal.err)));

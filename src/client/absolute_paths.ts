@@ -45,7 +45,9 @@ function rewritten(
 function withPaths(spec: ConnectorSpec, pathOf: (path: string) => string): ConnectorSpec {
   const { paths, path, onBadRow } = spec.options;
   const changed: Record<string, unknown> = {};
-  if (Array.isArray(paths)) changed["paths"] = paths.map((each) => (typeof each === "string" ? pathOf(each) : each));
+  if (Array.isArray(paths)) {
+    changed["paths"] = paths.map((each: unknown) => (typeof each === "string" ? pathOf(each) : each));
+  }
   if (typeof path === "string") changed["path"] = pathOf(path);
   if (typeof onBadRow === "object" && onBadRow !== null && "path" in onBadRow && typeof onBadRow.path === "string") {
     changed["onBadRow"] = { ...onBadRow, path: pathOf(onBadRow.path) };

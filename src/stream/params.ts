@@ -137,7 +137,7 @@ export function paramsFromTexts(
     const spec = Object.hasOwn(params, name) ? params[name] : undefined;
     if (spec?.kind === "list" && spec.item !== null) {
       const { item } = spec;
-      const before = Array.isArray(given[name]) ? given[name] : [];
+      const before: readonly unknown[] = Array.isArray(given[name]) ? given[name] : [];
       const items = text === "" ? [] : text.split(",").map((each) => fromText(item, each));
       given[name] = [...before, ...items];
     } else given[name] = spec === undefined ? text : fromText(spec, text);
@@ -193,7 +193,8 @@ function typeText({ kind, choices, item, min, max }: Param<unknown>): string {
 }
 
 function show(value: unknown): string {
-  return typeof value === "string" || typeof value === "object" ? (JSON.stringify(value) ?? "?") : String(value);
+  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
+  return JSON.stringify(value) ?? `a ${typeof value}`;
 }
 
 function faultText(flow: string, params: Params, faults: readonly string[]): string {

@@ -3,6 +3,12 @@ import type { Terminal } from "../../platform/mod.ts";
 import type { ClusterCommandName } from "../commands_cluster.ts";
 import type { ParsedCommand } from "../parse.ts";
 
+export { confirm } from "./confirm.ts";
+export { chooseOutput, jsonLine, jsonText } from "./output.ts";
+export { frameText } from "./screen.ts";
+export { type AskContext, type SessionOptions, withClient } from "./session.ts";
+export { ageText, type Cell, type Column, cutTo, type TableStyle, table } from "./table.ts";
+
 /** Carries out a command about clusters; gives the exit code. */
 export async function runClusterCommand(
   on: Terminal,

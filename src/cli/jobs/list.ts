@@ -1,7 +1,6 @@
 import type { JobSummary } from "../../client/mod.ts";
 import type { Terminal } from "../../platform/mod.ts";
-import { chooseOutput, jsonText } from "../cluster/output.ts";
-import { ageText, type Column, table } from "../cluster/table.ts";
+import { ageText, type Column, chooseOutput, jsonText, table } from "../cluster/mod.ts";
 import { EXIT, UsageError } from "../error.ts";
 import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";

@@ -1,6 +1,6 @@
 import type { JobLogLine } from "../../client/mod.ts";
 import { ClosedOutputError, type Terminal } from "../../platform/mod.ts";
-import { chooseOutput, jsonLine } from "../cluster/output.ts";
+import { chooseOutput, jsonLine } from "../cluster/mod.ts";
 import { EXIT } from "../error.ts";
 import { type Paint, paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";

@@ -1,7 +1,7 @@
 /** What commands about jobs share: the jobs of the cluster that the credentials name. */
 import { Jobs } from "../../client/mod.ts";
 import { createKeys, systemClock, systemRandom, type Terminal } from "../../platform/mod.ts";
-import { type AskContext, type SessionOptions, withClient } from "../cluster/session.ts";
+import { type AskContext, type SessionOptions, withClient } from "../cluster/mod.ts";
 import type { ParsedCommand } from "../parse.ts";
 
 export interface JobsContext extends AskContext {

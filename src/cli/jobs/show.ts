@@ -1,7 +1,7 @@
 import type { JobRecord } from "../../client/mod.ts";
 import type { Terminal } from "../../platform/mod.ts";
 import type { JobProgress } from "../../protocol/mod.ts";
-import { chooseOutput, jsonText } from "../cluster/output.ts";
+import { chooseOutput, jsonText } from "../cluster/mod.ts";
 import { EXIT } from "../error.ts";
 import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";

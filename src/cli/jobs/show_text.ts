@@ -2,7 +2,7 @@
 import type { JobRecord } from "../../client/mod.ts";
 import { excerpt } from "../../platform/mod.ts";
 import type { JobProgress, JobStage, JobTask } from "../../protocol/mod.ts";
-import { ageText, type Cell, type Column, type TableStyle, table } from "../cluster/table.ts";
+import { ageText, type Cell, type Column, type TableStyle, table } from "../cluster/mod.ts";
 import { grouped } from "../format/table.ts";
 import { bytesText, durationText } from "../quantity.ts";
 import { stateMark, statePaint } from "./states.ts";

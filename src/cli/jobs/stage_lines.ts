@@ -1,6 +1,6 @@
 import stringWidth from "string-width";
 import type { JobProgress, JobStage } from "../../protocol/mod.ts";
-import { cutTo } from "../cluster/table.ts";
+import { cutTo } from "../cluster/mod.ts";
 import type { Paint } from "../paint.ts";
 import { bytesText, durationText, rateText, rowCountText } from "../quantity.ts";
 import { stateMark } from "./states.ts";

@@ -10,7 +10,7 @@ import {
 import { encodeLogicalPlan, type LogicalPlan, userFunctionsOf } from "../../plan/mod.ts";
 import { absolutePath, ClosedOutputError, type Terminal } from "../../platform/mod.ts";
 import type { JobProgress } from "../../protocol/mod.ts";
-import { jsonText } from "../cluster/output.ts";
+import { jsonText } from "../cluster/mod.ts";
 import { EXIT } from "../error.ts";
 import { firstThrown, reportFailure } from "../failure.ts";
 import { type OpenJob, openJob } from "../job.ts";

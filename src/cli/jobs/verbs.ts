@@ -1,8 +1,7 @@
 import type { JobHandle, JobVerb } from "../../client/mod.ts";
 import { SageError } from "../../kernel/mod.ts";
 import type { Terminal } from "../../platform/mod.ts";
-import { confirm } from "../cluster/confirm.ts";
-import { chooseOutput, jsonText } from "../cluster/output.ts";
+import { chooseOutput, confirm, jsonText } from "../cluster/mod.ts";
 import { EXIT } from "../error.ts";
 import { failureText } from "../failure.ts";
 import { paintFor } from "../paint.ts";
@@ -51,7 +50,7 @@ export function changeJobs(on: Terminal, command: VerbCommand, parsed: ParsedCom
         answers.push({ number, jobId, name, state });
         if (output === "table") await on.out.write(`job ${number} ${name} ${DONE[verb]}\n`);
       } catch (error) {
-        if (!(error instanceof SageError)) throw error;
+        if (!isOfCluster(error)) throw error;
         failures++;
         answers.push({ number, jobId, name, error: error.message, code: error.code });
         await on.err.write(failureText(error, null, paintFor(on.err)));
@@ -60,6 +59,10 @@ export function changeJobs(on: Terminal, command: VerbCommand, parsed: ParsedCom
     if (output === "json") await on.out.write(jsonText(answers));
     return failures === 0 ? EXIT.ok : EXIT.jobFailed;
   });
+}
+
+function isOfCluster(error: unknown): error is SageError<string> {
+  return error instanceof SageError;
 }
 
 const NAMED_MAX = 5;

@@ -1,6 +1,6 @@
 import type { Terminal } from "../../platform/mod.ts";
 import type { JobProgress } from "../../protocol/mod.ts";
-import { chooseOutput, jsonText } from "../cluster/output.ts";
+import { chooseOutput, jsonText } from "../cluster/mod.ts";
 import { EXIT } from "../error.ts";
 import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";

@@ -1,7 +1,6 @@
 import type { Terminal } from "../../platform/mod.ts";
 import type { JobProgress } from "../../protocol/mod.ts";
-import { chooseOutput, jsonLine } from "../cluster/output.ts";
-import { frameText } from "../cluster/screen.ts";
+import { chooseOutput, frameText, jsonLine } from "../cluster/mod.ts";
 import { EXIT } from "../error.ts";
 import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";
