@@ -15,7 +15,8 @@ import {
   type TaskReport,
   type UserVerb,
 } from "./facts.ts";
-import { type TaskRecord, Tasks } from "./tasks.ts";
+import type { TaskRecord } from "./task_record.ts";
+import { Tasks } from "./tasks.ts";
 
 /** Attempts of tasks count up from here in each term, so that a new JobManager's are higher. */
 const ATTEMPTS_A_TERM = 2 ** 20;

@@ -8,4 +8,4 @@ export {
   type UserVerb,
 } from "./facts.ts";
 export { finalReason, JobMachine, type MachineOptions } from "./machine.ts";
-export { runName, type TaskRecord, type TaskStatus } from "./tasks.ts";
+export { runName, type TaskRecord, type TaskStatus } from "./task_record.ts";

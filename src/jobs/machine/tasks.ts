@@ -3,40 +3,9 @@ import { invariant, unreachable } from "../../kernel/mod.ts";
 import type { ExchangeOutline, FragmentOutline, PlanOutline, TaskGraph, TaskVertex } from "../physical/mod.ts";
 import { taskGraph } from "../physical/mod.ts";
 import type { Action, InputPlace, MachineSettings, TaskReport } from "./facts.ts";
-
-export type TaskStatus = "waiting" | "deployed" | "running" | "cancelling" | "finished" | "committed";
-
-/** Reasons that are kept of one task. */
-const REASONS_MAX = 8;
-
-export interface TaskRecord {
-  readonly task: TaskVertex;
-  status: TaskStatus;
-  /** Of the newest that was deployed; 0 before. */
-  attempt: number;
-  /** How often it was begun, as far as this JobManager knows. */
-  runs: number;
-  /** Where it is, or what it gave lies; null while waiting. */
-  peer: PeerId | null;
-  slot: number;
-  failures: number;
-  losses: number;
-  /** Waits at least so long. */
-  notBeforeMs: number;
-  /** Since when it has its status. */
-  sinceMs: number;
-  /** Someone may have read what an earlier attempt gave. */
-  hasGiven: boolean;
-  outputBytes: number;
-  readonly reasons: string[];
-}
+import { cancelOf, isDone, isLive, nameOf, note, runName, type TaskRecord, type TaskStatus } from "./task_record.ts";
 
 const NO_BYTES: ReadonlyMap<PeerId, number> = new Map();
-const LIVE: ReadonlySet<TaskStatus> = new Set(["deployed", "running", "cancelling"]);
-
-export function isLive({ status }: TaskRecord): boolean {
-  return LIVE.has(status);
-}
 
 /** The tasks of one attempt of a job: what each does, and what follows from what happens to one for the others. */
 export class Tasks {
@@ -480,34 +449,4 @@ export class Tasks {
     visit(number);
     return found;
   }
-}
-
-function isDone(status: TaskStatus): boolean {
-  return status === "finished" || status === "committed";
-}
-
-/** Names a run of a task within its job's attempt. */
-export function runName({ task, attempt }: { readonly task: TaskVertex; readonly attempt: number }): string {
-  return `${nameOf(task)}@${attempt}`;
-}
-
-function note(record: TaskRecord, reason: string): void {
-  record.reasons.push(reason);
-  if (record.reasons.length > REASONS_MAX) record.reasons.shift();
-}
-
-export function nameOf({ fragment, index }: TaskVertex): string {
-  return `${fragment}.${index}`;
-}
-
-function cancelOf({
-  task,
-  attempt,
-  peer,
-}: {
-  readonly task: TaskVertex;
-  readonly attempt: number;
-  readonly peer: PeerId;
-}): Action {
-  return { kind: "cancelTask", task, attempt, peer };
 }
