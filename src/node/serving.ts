@@ -6,7 +6,7 @@ import type { Message } from "../raft/mod.ts";
 import { Doors } from "./doors.ts";
 import { Gate } from "./gate.ts";
 import type { Gossip } from "./gossip.ts";
-import { Jobs } from "./jobs/jobs.ts";
+import { Jobs } from "./jobs/mod.ts";
 import type { NodeParts } from "./parts.ts";
 import type { NodePhase } from "./ports.ts";
 import type { ServiceContext } from "./services/context.ts";

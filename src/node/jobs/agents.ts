@@ -165,7 +165,7 @@ export class Agents {
   #ask(entry: Entry): void {
     if (entry.isAsking) return;
     entry.isAsking = true;
-    this.#askUntilTold(entry).finally(() => {
+    void this.#askUntilTold(entry).finally(() => {
       entry.isAsking = false;
       this.#pump(entry);
     });
@@ -217,7 +217,7 @@ export class Agents {
   #pump(entry: Entry): void {
     if (entry.isPumping || entry.isAsking || entry.orders.length === 0) return;
     entry.isPumping = true;
-    this.#sendAll(entry).finally(() => {
+    void this.#sendAll(entry).finally(() => {
       entry.isPumping = false;
     });
   }

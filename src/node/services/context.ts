@@ -3,7 +3,7 @@ import { type PeerId, SageError } from "../../kernel/mod.ts";
 import type { CallContext } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import type { Gossip } from "../gossip.ts";
-import type { Jobs } from "../jobs/jobs.ts";
+import type { Jobs } from "../jobs/mod.ts";
 import type { NodeOptions, NodePorts } from "../ports.ts";
 import type { Replica } from "../replica.ts";
 

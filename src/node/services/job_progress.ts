@@ -14,12 +14,7 @@ import {
   type Served,
 } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
-import type { JobDriver } from "../jobs/driver.ts";
-import { JobManager } from "../jobs/manager.ts";
-import { merged } from "../jobs/merge.ts";
-import { pause } from "../jobs/pause.ts";
-import { progressOf } from "../jobs/progress.ts";
-import { rowsOf } from "../jobs/rows.ts";
+import { type JobDriver, JobManager, merged, pause, progressOf, rowsOf } from "../jobs/mod.ts";
 import type { ServiceContext } from "./context.ts";
 
 interface Shown {

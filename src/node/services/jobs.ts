@@ -1,8 +1,7 @@
 import type { JobRecord } from "../../cluster/mod.ts";
 import { jobFind, jobGet, jobList, jobSubmit, jobVerb, on, type Served } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
-import { encodeSubmission } from "../jobs/submission.ts";
-import { summaryOf } from "../jobs/summary.ts";
+import { encodeSubmission, summaryOf } from "../jobs/mod.ts";
 import { command, freshen, type ServiceContext } from "./context.ts";
 
 const PAGE_COUNT = 100;

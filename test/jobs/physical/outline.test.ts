@@ -8,8 +8,7 @@ it("the outline of a plan has the same tasks and regions as the plan", () => {
     for (const pipelines of [false, true]) {
       const plan = planOf(name, { parallelism: 3, pipelines });
       const outline = decodeOutline(encodeOutline(plan));
-      const { numberOf: _one, ...graph } = taskGraph(outline);
-      expect(graph).toMatchObject(JSON.parse(JSON.stringify(taskGraph(plan))));
+      expect(JSON.parse(JSON.stringify(taskGraph(outline)))).toEqual(JSON.parse(JSON.stringify(taskGraph(plan))));
       expect(outline.labels).toHaveLength(plan.fragments.length);
     }
   }
