@@ -11,6 +11,7 @@ import {
 import { AgentJob, type JobParts, type Run } from "./agent_job.ts";
 import type { AgentApi } from "./api.ts";
 import { Bundles } from "./bundles.ts";
+import { Compilers } from "./compilers.ts";
 import { AgentError } from "./error.ts";
 import type { ExecutorProcess } from "./executor.ts";
 import { Executors } from "./executors.ts";
@@ -53,6 +54,7 @@ export class Agent implements AgentApi {
   readonly #options: AgentOptions;
   readonly #hooks: AgentHooks;
   readonly #parts: JobParts;
+  readonly #compilers: Compilers;
   readonly #placed = new Signal();
   readonly #jobs = new Map<string, AgentJob>();
   /** Highest attempt of each job that was released; the newest at the end. */
@@ -87,6 +89,7 @@ export class Agent implements AgentApi {
       bundles: new Bundles(disk, `${directory}/bundles`, (hash, signal) => hooks.blob(hash, signal)),
       placed: () => this.#placed.emit(),
     };
+    this.#compilers = new Compilers(this.#parts.executors);
   }
 
   #createExecutors(settings: AgentSettings): Executors {
@@ -219,7 +222,7 @@ export class Agent implements AgentApi {
   /** Errors as of the compiler. @throws {AgentError} stale-term, no-executor */
   async compile({ term, plan, slots, parallelism }: CompileOrder, signal: AbortSignal): Promise<Compiled> {
     this.#fence(term);
-    return await this.#borrow(
+    return await this.#compilers.use(
       (executor) =>
         executor.call(executorCompile, { plan, slots, parallelism }, { signal, deadlineMs: COMPILE_TIMEOUT_MS }),
       signal,

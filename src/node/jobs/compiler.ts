@@ -67,6 +67,10 @@ export class Compiler {
     return this.made?.notes ?? decodeNotes(this.#options.notes());
   }
 
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
   start(): void {
     this.#running?.abort();
     const running = new AbortController();

@@ -23,7 +23,7 @@ export interface LogWriterOptions {
   readonly isStopped: () => boolean;
 }
 
-type Move = Extract<Action, { kind: "move" }>;
+export type Move = Extract<Action, { kind: "move" }>;
 
 const RETRY_MS = 500;
 
@@ -34,14 +34,25 @@ export class LogWriter {
     this.#options = options;
   }
 
-  /** Until the log has moved the job, this way or another; the job learns of it when that is applied. */
-  async move(driver: JobDriver, action: Move, made: Made | null): Promise<void> {
+  /**
+   * Until the log has moved the job, this way or another; the job learns of it when that is applied. `next` is tried once: it
+   * comes to nothing where the move before it did not happen.
+   */
+  async move(
+    driver: JobDriver,
+    action: Move,
+    of: { readonly made: Made | null; readonly next: Move | null },
+  ): Promise<void> {
     const { isStopped, log, clock } = this.#options;
     let step = action;
-    let carried = made;
+    let carried = of.made;
+    let following = of.next;
     while (!isStopped() && this.#isAt(driver.jobId, action)) {
       try {
-        const outcome = await this.#propose(driver.jobId, step, carried);
+        const proposed = this.#propose(driver.jobId, step, carried);
+        if (following !== null) this.#propose(driver.jobId, following, null).catch(() => undefined);
+        following = null;
+        const outcome = await proposed;
         if (outcome.ok) return;
         const { code, message } = outcome;
         const { to } = step;

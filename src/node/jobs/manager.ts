@@ -15,7 +15,7 @@ import { allocate, type Claim, type FreeAgent, withoutUsed } from "./allocation.
 import type { AgentCalls } from "./calls.ts";
 import type { Contents } from "./contents.ts";
 import { type DriverHost, JobDriver } from "./driver.ts";
-import { LogWriter } from "./log_writer.ts";
+import { LogWriter, type Move } from "./log_writer.ts";
 
 export interface ManagerOptions {
   readonly term: number;
@@ -190,7 +190,14 @@ export class JobManager implements DriverHost {
 
   move(driver: JobDriver, action: Extract<Action, { kind: "move" }>): void {
     const { made } = driver.compiler;
-    void this.#writer.move(driver, action, made);
+    void this.#writer.move(driver, action, { made, next: this.#afterwards(driver, action) });
+  }
+
+  /** Where nothing is to be done in between, the move behind is made with it. */
+  #afterwards(driver: JobDriver, { to, attempt }: Extract<Action, { kind: "move" }>): Move | null {
+    const hasSinks = driver.outline?.fragments.some(({ output }) => output.kind === "sink") ?? true;
+    if (to !== "finishing" || hasSinks || driver.machine.live.size > 0) return null;
+    return { kind: "move", from: to, to: "finished", attempt, reason: "" };
   }
 
   release(driver: JobDriver, upToAttempt: number): void {
