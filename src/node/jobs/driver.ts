@@ -68,6 +68,8 @@ export class JobDriver {
   #timeout: TimerId | null = null;
   #verbs: PendingVerb[] = [];
   readonly #watchers = new Set<() => void>();
+  /** An earlier JobManager has begun it. */
+  readonly #isAdopted: boolean;
   #isStopped = false;
 
   constructor(host: DriverHost, record: JobRecord) {
@@ -75,6 +77,7 @@ export class JobDriver {
     this.#host = host;
     this.jobId = jobId;
     this.number = number;
+    this.#isAdopted = state !== "submitted";
     this.submission = decodeSubmission(record.options);
     const at = { state, attempt, reason: history.at(-1)?.reason ?? "" };
     this.machine = new JobMachine({ jobId, term: host.term, at, settings: settingsOf(this.submission) });
@@ -96,6 +99,11 @@ export class JobDriver {
   /** Of the last move. */
   get reason(): string {
     return this.#host.record(this.jobId)?.history.at(-1)?.reason ?? "it was deleted";
+  }
+
+  /** Runs of its tasks have failed or were lost, or may have been before this JobManager began. */
+  get isDisturbed(): boolean {
+    return this.#isAdopted || this.machine.tasks.some(({ failures, losses }) => failures + losses > 0);
   }
 
   get isStopped(): boolean {

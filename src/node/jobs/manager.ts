@@ -203,7 +203,8 @@ export class JobManager implements DriverHost {
   release(driver: JobDriver, upToAttempt: number): void {
     const { state, attempt } = driver.machine;
     const keepResults = state === "finished" && upToAttempt === attempt;
-    this.#release(driver.jobId, { upToAttempt, keepResults, sinkPaths: driver.outline?.sinkPaths ?? [] });
+    const sinkPaths = driver.outline?.sinkPaths ?? [];
+    this.#release(driver.jobId, { upToAttempt, keepResults, sinkPaths, isDisturbed: driver.isDisturbed });
   }
 
   /** @throws {NodeError} not-possible, not-leader */
@@ -309,20 +310,31 @@ export class JobManager implements DriverHost {
       const driver = this.#drivers.get(jobId);
       this.#drivers.delete(jobId);
       this.#hungry.delete(driver as JobDriver);
-      this.#release(jobId, { upToAttempt: Number.MAX_SAFE_INTEGER, keepResults: false, sinkPaths: [] });
+      this.#release(jobId, {
+        upToAttempt: Number.MAX_SAFE_INTEGER,
+        keepResults: false,
+        sinkPaths: [],
+        isDisturbed: false,
+      });
       driver?.stop("The job was deleted.");
     }
   }
 
   #release(
     jobId: string,
-    how: { readonly upToAttempt: number; readonly keepResults: boolean; readonly sinkPaths: readonly string[] },
+    how: {
+      readonly upToAttempt: number;
+      readonly keepResults: boolean;
+      readonly sinkPaths: readonly string[];
+      /** Runs of its tasks were lost, or may have been. */
+      readonly isDisturbed: boolean;
+    },
   ): void {
-    const { upToAttempt, keepResults, sinkPaths } = how;
+    const { upToAttempt, keepResults, sinkPaths, isDisturbed } = how;
     const holders = this.holdersOf(jobId);
-    // Where all that wrote are gone, another one looks for what they left: paths may be on a disk that all see.
-    const isAnyoneThere = sinkPaths.length === 0 || holders.some((peer) => this.agents.isPresent(peer));
-    const others = isAnyoneThere ? [] : this.agents.present.slice(0, 1);
+    // Who wrote may be gone, now or before it has cleaned up. Another one looks as well: the disk may be one that all see.
+    const hasLeft = sinkPaths.length > 0 && (isDisturbed || !holders.some((peer) => this.agents.isPresent(peer)));
+    const others = hasLeft ? this.agents.present.filter((peer) => !holders.includes(peer)).slice(0, 1) : [];
     for (const peer of [...holders, ...others]) {
       const body = { term: this.term, jobId, upToAttempt, keepResults, sinkPaths: [...sinkPaths] };
       this.agents.order(peer, agentRelease, body);
