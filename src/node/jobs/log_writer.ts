@@ -16,6 +16,8 @@ import { pause } from "./pause.ts";
 import { encodeNotes } from "./submission.ts";
 
 export interface LogWriterOptions {
+  /** Of the JobManager: moves of an earlier one come to nothing once it has made one. */
+  readonly term: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly replica: Replica;
@@ -26,6 +28,8 @@ export interface LogWriterOptions {
 export type Move = Extract<Action, { kind: "move" }>;
 
 const RETRY_MS = 500;
+/** Content that another job held too may go with that job, just before this one takes hold of it. */
+const GONE_MAX = 5;
 
 export class LogWriter {
   readonly #options: LogWriterOptions;
@@ -56,6 +60,8 @@ export class LogWriter {
         if (outcome.ok) return;
         const { code, message } = outcome;
         const { to } = step;
+        // The state here is without it by now: the next try brings it along.
+        if (code === "not-found" && carried !== null && goneCount++ < GONE_MAX) continue;
         log.write("warn", "job not moved", { job: driver.number, to, code, reason: message });
         if (code !== "stale" && canMove(action.from, "failing")) {
           // What the log will not take makes the job fail, with the log's reason.
@@ -84,7 +90,8 @@ export class LogWriter {
   }
 
   async #propose(jobId: string, { from, to, attempt, reason }: Move, made: Made | null) {
-    const move = { kind: "job.move", jobId, from, to, attempt, reason } as const;
+    const { term } = this.#options;
+    const move = { kind: "job.move", jobId, from, to, attempt, reason, term } as const;
     if (made === null) return this.#options.propose(move);
     const notes = encodeNotes(made.notes);
     const { state } = this.#options.replica;
