@@ -243,14 +243,14 @@ export class Driver {
     };
     for (let batches = await this.#round(source); batches !== null; batches = await this.#round(source)) {
       const list = this.own(batches);
+      const rows = rowCountOf(batches);
+      this.#rowsReadBefore += BigInt(rows);
       try {
         yield* pipeline.stages.length === 0 ? this.#passOn(batches) : run(batches, null);
       } finally {
         list.release();
       }
-      const rows = rowCountOf(batches);
       rowsBefore += rows;
-      this.#rowsReadBefore += BigInt(rows);
     }
     if (how.close !== null) yield* run([], how.close);
   }

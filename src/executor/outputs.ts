@@ -2,7 +2,7 @@
 import {
   type Arena,
   type Batch,
-  batchBlockBytes,
+  batchBytes,
   releaseBatch,
   retainBatch,
   type Schema,
@@ -122,9 +122,9 @@ export class ExchangeOutput {
   }
 
   #emit(partition: number, batch: Batch): void {
-    this.bytes += batchBlockBytes(this.#arena, batch);
-    // Ranges may be fewer than readers.
-    this.logs[partition]?.append(selectColumns(batch, this.#sent));
+    const sent = selectColumns(batch, this.#sent);
+    this.bytes += batchBytes(this.#arena, sent);
+    this.logs[partition]?.append(sent);
   }
 }
 

@@ -72,9 +72,8 @@ async function differenceOfSeed(seed: number, connection: DuckDBConnection): Pro
     pipelines: random.chance(0.5),
   });
   const codec = random.pick(["none", "lz4", "zstd"] as const);
-  const memoryBytes = random.pick([1 << 26, 1 << 28]);
   const settings = { restartsMax: 0, taskRetriesMax: 0 };
-  const cluster = new TestCluster({ agents, slots, directory, userFunctions, codec, memoryBytes, settings });
+  const cluster = new TestCluster({ agents, slots, directory, userFunctions, codec, settings });
   await cluster.start();
   try {
     const expected = await whole(plan, userFunctions);
