@@ -68,6 +68,11 @@ export function moveJob(data: StateData, command: CommandOf<"job.move">, context
     const now = `it is ${job.state} in attempt ${job.attempt}`;
     return refuse("stale", `Cannot move job ${job.number} from ${from} in attempt ${command.attempt}: ${now}.`);
   }
+  const { term = job.term } = command;
+  if (term !== undefined && term < (job.term ?? 0)) {
+    const now = `the JobManager of term ${job.term} has moved it`;
+    return refuse("stale", `Cannot move job ${job.number} to ${to} in term ${term}: ${now}.`);
+  }
   if (!canMove(from, to)) {
     const next = JOB_STATE_TABLE[from].next.join(", ");
     return refuse("illegal-move", `Cannot move job ${job.number} from ${from} to ${to}: only to ${next}.`);
@@ -82,7 +87,16 @@ export function moveJob(data: StateData, command: CommandOf<"job.move">, context
   const notes = command.notes ?? job.notes;
   const attempt = to === "restarting" ? job.attempt + 1 : job.attempt;
   const history = [...job.history.slice(1 - JOB_HISTORY_MAX), { state: to, attempt, atMs: context.atMs, reason }];
-  data.jobs.set(jobId, { ...job, blobs, notes, state: to, attempt, movedAtIndex: context.index, history });
+  data.jobs.set(jobId, {
+    ...job,
+    blobs,
+    notes,
+    state: to,
+    attempt,
+    movedAtIndex: context.index,
+    history,
+    ...(term === undefined ? {} : { term }),
+  });
   // Removed first, so that a job which ends again stands last.
   data.derived.endedJobs.delete(jobId);
   if (isForgettable(to)) data.derived.endedJobs.add(jobId);

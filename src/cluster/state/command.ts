@@ -108,6 +108,8 @@ const COMMANDS = {
     attempt,
     to: jobState,
     reason: f.reason,
+    /** Of the JobManager that proposes; refused once a later one has moved the job. */
+    term: v.optional(f.count),
     /** What the job holds from now on besides. */
     blobs: v.optional(v.pipe(v.array(f.blobHash), v.maxLength(limits.JOB_BLOBS_MAX))),
     parts,

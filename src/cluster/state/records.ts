@@ -70,6 +70,8 @@ export const jobRecord = v.object({
   createdAtMs: f.count,
   /** Log index of the last move. */
   movedAtIndex: f.positive,
+  /** Highest term of the JobManagers that have moved it. */
+  term: v.optional(f.count),
   /** The newest steps, oldest first. */
   history: v.array(jobStep),
 });

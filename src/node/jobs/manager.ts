@@ -92,6 +92,7 @@ export class JobManager implements DriverHost {
       refused: (peer, order, reason) => this.#refused(peer, order, reason),
     });
     this.#writer = new LogWriter({
+      term,
       clock,
       log,
       replica: options.replica,

@@ -73,6 +73,26 @@ test("a job only ever moves along the table, whatever is proposed", () => {
   );
 });
 
+test("a deposed JobManager's late move is refused, also where state and attempt are those that it believes", () => {
+  const replica = started();
+  const moved = (from: JobState, to: JobState, term: number) => {
+    const command = { ...move(1, { from, to, attempt: replica.state.jobs.get(jobId(1))?.attempt ?? 1 }), term };
+    return replica.try(command as Command);
+  };
+  replica.propose(create(1));
+  expect(moved("submitted", "compiling", 3)).toBe("ok");
+  expect(moved("compiling", "scheduling", 5)).toBe("ok");
+  expect(moved("scheduling", "failing", 3)).toBe("stale");
+  expect(replica.state.jobs.get(jobId(1))).toMatchObject({ state: "scheduling", term: 5 });
+  const copy = started();
+  copy.state.restore(replica.state.snapshot());
+  expect(copy.state.jobs.get(jobId(1))?.term).toBe(5);
+  expect(copy.state.digest()).toBe(replica.state.digest());
+  expect(moved("scheduling", "running", 5)).toBe("ok");
+  expect(replica.try(move(1, { from: "running", to: "failing", attempt: 1 }))).toBe("ok");
+  expect(moved("failing", "failed", 4)).toBe("stale");
+});
+
 test("ended jobs beyond the limit are forgotten in the order in which they ended; stopped ones stay", () => {
   const replica = started();
   const end = (number: number, to: "cancelled" | "stopped"): void => {
