@@ -51,6 +51,7 @@ export class LogWriter {
     let step = action;
     let carried = of.made;
     let following = of.next;
+    let goneCount = 0;
     while (!isStopped() && this.#isAt(driver.jobId, action)) {
       try {
         const proposed = this.#propose(driver.jobId, step, carried);
