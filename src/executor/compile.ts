@@ -4,11 +4,13 @@ import {
   bind,
   type ConnectorSpec,
   decodeLogicalPlan,
+  type LogicalPlan,
   optimise,
   type Plan,
   type PlanNode,
   planInputs,
   sourcesOf,
+  userFunctionsOf,
 } from "../plan/mod.ts";
 import type { EnginePort } from "./ports.ts";
 
@@ -25,6 +27,18 @@ export interface Compiled {
   readonly outline: Uint8Array;
   readonly plan: Uint8Array;
   readonly text: string;
+}
+
+/** Rows that are read again sooner than anyone notices. */
+const PIPELINED_ROWS_MAX = 1_000_000;
+
+/**
+ * Of a long job, what has been made is kept, so that a loss costs only what was lost. A short one is rather done sooner:
+ * its stages run at the same time, and after a loss from the start.
+ */
+function isSoonDone(plan: LogicalPlan, rowCount: (source: ConnectorSpec) => number | null): boolean {
+  const rows = sourcesOf(plan).reduce((sum, source) => sum + (rowCount(source) ?? Number.POSITIVE_INFINITY), 0);
+  return rows <= PIPELINED_ROWS_MAX && userFunctionsOf(plan).size === 0;
 }
 
 /**
@@ -46,7 +60,7 @@ export async function compile(engine: EnginePort, request: CompileRequest): Prom
     slots: request.slots,
     parallelism: request.parallelism,
     facts: (spec) => ({ rowCount: rowCount(spec), splitCount: splitCounts.get(spec) ?? null }),
-    pipelines: true,
+    pipelines: isSoonDone(logical, rowCount),
   });
   const text = explainPhysical(physical);
   return {
