@@ -7,6 +7,7 @@ export type ViolationKind =
   | "job-lost"
   | "job-wrong"
   | "sink-wrong"
+  | "stale-order"
   | "left-behind"
   | "blob-lost"
   | "not-linearizable"

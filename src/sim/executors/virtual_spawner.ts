@@ -19,6 +19,7 @@ export interface VirtualMachineOptions {
   /** Seen by all machines below `SHARED`. */
   readonly shared: VirtualFiles;
   readonly functionsOf: FunctionsOf;
+  readonly wrapShared?: (disk: Disk) => Disk;
   /** As of `VirtualEngineOptions`. */
   readonly turnMs: number;
 }
@@ -84,7 +85,7 @@ export class VirtualMachine implements Spawner {
 
   /** Both disks as the process on `host` sees them in this life. */
   disksOf(host: Host, life: number): { readonly disk: Disk; readonly cut: () => void } {
-    const { files, shared, node } = this.#options;
+    const { files, shared, node, wrapShared = (disk) => disk } = this.#options;
     const own = files.view({
       changing: (path, needsRoom) => {
         host.mayCrash(life);
@@ -94,7 +95,7 @@ export class VirtualMachine implements Spawner {
     });
     const common = shared.view({ changing: () => host.mayCrash(life) });
     const disk = mounted([
-      [SHARED, common.disk],
+      [SHARED, wrapShared(common.disk)],
       ["/", own.disk],
     ]);
     return {

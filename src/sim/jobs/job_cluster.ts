@@ -1,6 +1,7 @@
 /** A simulated cluster whose nodes run tasks: each with an agent, processes and a disk; and one disk that all of them see. */
 import { Agent, type AgentApi, type AgentHooks, type AgentSettings } from "../../agent/mod.ts";
-import type { Log, PeerId } from "../../kernel/mod.ts";
+import type { Disk, Log, PeerId } from "../../kernel/mod.ts";
+import type { CallContext, Served } from "../../protocol/mod.ts";
 import { VirtualFiles } from "../disk/virtual_files.ts";
 import { Arenas } from "../executors/arenas.ts";
 import type { FunctionsOf } from "../executors/virtual_engine.ts";
@@ -13,6 +14,16 @@ import type { SimNode } from "../nodes/sim_node.ts";
 const ARENA_BYTES = 24 << 20;
 const arenas = new Arenas(ARENA_BYTES);
 
+/** Done when they return. */
+const ORDERS: ReadonlySet<string> = new Set([
+  "agent.deploy",
+  "agent.cancel",
+  "agent.commit",
+  "agent.endExecutor",
+  "agent.release",
+  "agent.inventory",
+]);
+
 export const WORK_DIRECTORY = "/data/work";
 
 export interface JobClusterOptions extends Omit<SimClusterOptions, "agent"> {
@@ -21,8 +32,15 @@ export interface JobClusterOptions extends Omit<SimClusterOptions, "agent"> {
   /** As of `VirtualEngineOptions`. */
   readonly turnMs: number;
   readonly settings?: Partial<AgentSettings>;
-  /** Canaries: puts something between a node and its agent. */
-  readonly wrapAgent?: (agent: AgentApi) => AgentApi;
+  readonly canary?: JobCanary;
+}
+
+/** Bugs put in on purpose, to see that they are found. */
+export interface JobCanary {
+  /** Puts something between a node and what its agent answers. */
+  readonly wrapServed?: (served: Served) => Served;
+  /** Puts something between an executor and the disk that all see. */
+  readonly wrapDisk?: (disk: Disk) => Disk;
 }
 
 /** What runs on a node in its present life. */
@@ -38,6 +56,10 @@ export class JobCluster {
   readonly #options: JobClusterOptions;
   readonly #files = new Map<PeerId, VirtualFiles>();
   readonly #workers = new Map<PeerId, Worker>();
+  /** Of the newest order that each agent has carried out in its present life. */
+  readonly #terms = new Map<PeerId, { readonly life: number; readonly term: number }>();
+  /** An agent carried out an order of a term that was over for it. */
+  staleOrder: (node: SimNode, text: string) => void = () => undefined;
 
   constructor(options: JobClusterOptions) {
     const { slots, node } = options;
@@ -68,11 +90,12 @@ export class JobCluster {
   }
 
   #createAgent(node: SimNode, hooks: AgentHooks): AgentApi {
-    const { functionsOf, slots, turnMs, settings, wrapAgent } = this.#options;
+    const { functionsOf, slots, turnMs, settings, canary = {} } = this.#options;
     const { world, network, keys } = this.cluster;
     const { host, peer, addresses, identity } = node;
     const files = this.filesOf(node);
     const machine = new VirtualMachine({
+      ...(canary.wrapDisk === undefined ? {} : { wrapShared: canary.wrapDisk }),
       world,
       network,
       keys,
@@ -109,8 +132,32 @@ export class JobCluster {
       },
       hooks,
     );
-    const wrapped = wrapAgent?.(agent) ?? agent;
-    this.#workers.set(peer, { agent: wrapped, machine });
-    return wrapped;
+    this.#workers.set(peer, { agent, machine });
+    const { wrapServed = (served) => served } = canary;
+    const services = agent.services().map((served) => this.#watched(node, wrapServed(served)));
+    return new Proxy<AgentApi>(agent, {
+      get: (of, name: keyof AgentApi) => {
+        if (name === "services") return () => services;
+        const value: unknown = of[name];
+        return typeof value === "function" ? value.bind(of) : value;
+      },
+    });
+  }
+
+  /** Sees which orders are carried out. */
+  #watched(node: SimNode, served: Served): Served {
+    const { name } = served.method;
+    if (served.kind !== "call" || !ORDERS.has(name)) return served;
+    const { life } = node.host;
+    const run = (request: unknown, context: CallContext): unknown => {
+      const { term } = request as { readonly term: number }; // as all orders
+      const result = served.run(request, context);
+      const newest = this.#terms.get(node.peer);
+      if (newest !== undefined && newest.life === life && term < newest.term) {
+        this.staleOrder(node, `${name} of term ${term} was carried out after one of term ${newest.term}`);
+      } else this.#terms.set(node.peer, { life, term });
+      return result;
+    };
+    return { ...served, run };
   }
 }

@@ -2,7 +2,6 @@
  * One run with jobs: a cluster grows, clients submit jobs while nodes, executors, disks and links fail, then all faults end:
  * every job must come to its end, its result must be that of an undisturbed run, and nothing of it may be left behind.
  */
-import type { AgentApi } from "../../agent/mod.ts";
 import { SageError } from "../../kernel/mod.ts";
 import { unrest } from "../check/final_check.ts";
 import { LogCheck } from "../check/log_check.ts";
@@ -17,12 +16,8 @@ import { functionsOf, INPUT_PATH, inputFile } from "./catalog.ts";
 import { ExecutorFaults } from "./executor_faults.ts";
 import { checkJobs, leftovers, SinkCheck } from "./job_check.ts";
 import { JobClient, type JobShared } from "./job_client.ts";
-import { JobCluster } from "./job_cluster.ts";
+import { type JobCanary, JobCluster } from "./job_cluster.ts";
 import { openSimClient } from "./sim_client.ts";
-
-export interface JobCanary {
-  readonly wrapAgent?: (agent: AgentApi) => AgentApi;
-}
 
 export interface JobScenarioOptions {
   readonly seed: number;
@@ -93,13 +88,14 @@ class JobRun {
       slots: SLOTS,
       turnMs: 3,
       node: { snapshots: { everyEntries: 100, keepEntries: 30 } },
-      ...canary,
+      canary,
     });
     const { cluster } = this.#jobs;
     const { world } = cluster;
     this.#random = world.random.fork();
     this.#log = new LogCheck(() => world.nowMs);
     this.#sinks = new SinkCheck(this.#jobs, this.#log);
+    this.#jobs.staleOrder = ({ name }, text) => this.#log.fail("stale-order", `${name}: ${text}`);
     this.#jobs.shared.write(INPUT_PATH, inputFile());
     this.#shared = {
       world,
