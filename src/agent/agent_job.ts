@@ -130,9 +130,12 @@ export class AgentJob {
         this.#waiting = this.#waiting.filter((other) => other !== run);
         this.#over(run, this.#reportOf(asked, "ended", "it was cancelled before it began"));
       } else {
-        if (run.phase === "over" && run.report !== null) this.#parts.reports.add(run.report);
+        const hadEnded = run.phase === "over" && run.report?.status !== "finished";
+        // Told as finished once more it would be called off once more.
+        if (run.report?.status === "finished") this.#over(run, this.#reportOf(asked, "ended", "it is not needed"));
+        else if (run.phase === "over" && run.report !== null) this.#parts.reports.add(run.report);
         this.#parts.results.drop(this.#rowsKey(asked), "they are not needed");
-        passedOn.push(asked);
+        if (!hadEnded) passedOn.push(asked);
       }
     }
     if (passedOn.length > 0) this.#tellCancel(passedOn);

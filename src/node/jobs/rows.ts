@@ -76,8 +76,7 @@ async function* rowsOfTask(
     signal.addEventListener("abort", stop);
     // A run that is replaced by another says nothing more.
     const unwatch = driver.watch(() => {
-      const now = readable(manager, driver, of);
-      if (now?.attempt !== attempt || now.peer !== peer) stop();
+      if (!isStillRun(run, () => readable(manager, driver, of))) stop();
     });
     try {
       for await (const item of manager.calls.stream(peer, agentRows, request, { signal: reading.signal })) {
@@ -98,6 +97,16 @@ async function* rowsOfTask(
       signal.removeEventListener("abort", stop);
     }
     await pause(manager.clock, RETRY_MS, signal);
+  }
+}
+
+/** What `look` throws is for whoever reads: it looks again then. */
+function isStillRun(run: Run, look: () => Run | null): boolean {
+  try {
+    const now = look();
+    return now?.attempt === run.attempt && now.peer === run.peer;
+  } catch {
+    return false;
   }
 }
 
