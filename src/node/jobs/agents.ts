@@ -1,8 +1,8 @@
 /**
  * The agents that a JobManager works with: which are there, what they offer, and orders to each in their order.
  *
- * An agent counts as lost when it cannot be called and its connection is gone, when gossip calls it dead, or when it is no
- * member any more. Until then its tasks are left alone. One that was lost, or whose connection broke, is asked for all that
+ * An agent counts as lost when it cannot be called and its connection is gone, when gossip calls it dead, when it answers
+ * nothing for a while although its node is there, or when it is no member any more. Until then its tasks are left alone. One that was lost, or whose connection broke, is asked for all that
  * it has before it is trusted again.
  */
 import type * as v from "valibot";
@@ -57,6 +57,12 @@ interface Entry {
 const ASK_DEADLINE_MS = 1_000;
 const ASK_AGAIN_MS = 400;
 const ASK_LOST_MS = 1_000;
+/** One that is lost may be slow only: it has more time for an answer, which nobody waits for. */
+const ASK_LOST_DEADLINE_MS = 5_000;
+/** While nobody knows what an agent has, jobs wait: so long at the most. */
+const UNKNOWN_MS_MAX = 3_000;
+/** An agent that was there may answer nothing for so long. */
+const SILENT_MS_MAX = 15_000;
 const NO_AGENT_MS = 10_000;
 /** Calls that fail one after the other before an agent is lost. */
 const FAILURES_MAX = 2;
@@ -174,9 +180,11 @@ export class Agents {
   async #askUntilTold(entry: Entry): Promise<void> {
     const { calls, term, clock } = this.#options;
     const { signal } = this.#ended;
+    const sinceMs = clock.nowMs();
     for (let failures = 0; this.#isCurrent(entry); ) {
       try {
-        const told = await calls.call(entry.peer, agentInventory, { term }, { deadlineMs: ASK_DEADLINE_MS });
+        const deadlineMs = askDeadlineMs(entry, clock.nowMs() - sinceMs);
+        const told = await calls.call(entry.peer, agentInventory, { term }, { deadlineMs });
         if (this.#isCurrent(entry)) this.#told(entry, told);
         return;
       } catch (error) {
@@ -186,12 +194,20 @@ export class Agents {
           await pause(clock, NO_AGENT_MS, signal);
           continue;
         }
-        const health = this.#options.healthOf(entry.peer);
         if (!this.#options.isConnected(entry.peer)) failures++;
-        const isDead = health === "dead" || health === "left";
-        if (this.#isCurrent(entry) && (failures >= FAILURES_MAX || isDead)) this.#lose(entry, "its node is gone");
+        if (this.#isCurrent(entry)) this.#unanswered(entry, { failures, silentMs: clock.nowMs() - sinceMs });
       }
       await pause(clock, failures < FAILURES_MAX ? ASK_AGAIN_MS : ASK_LOST_MS, signal);
+    }
+  }
+
+  #unanswered(entry: Entry, { failures, silentMs }: { readonly failures: number; readonly silentMs: number }): void {
+    const health = this.#options.healthOf(entry.peer);
+    if (failures >= FAILURES_MAX || health === "dead" || health === "left") this.#lose(entry, "its node is gone");
+    else if (silentMs >= silentMsMax(entry)) {
+      const reason = `its agent has not answered for ${Math.round(silentMs / 1_000)} s`;
+      if (entry.state === "asking") this.#options.log.write("warn", "agent is left out", { peer: entry.peer, reason });
+      this.#lose(entry, reason);
     }
   }
 
@@ -258,6 +274,15 @@ export class Agents {
   #isCurrent(entry: Entry): boolean {
     return !this.#ended.signal.aborted && this.#entries.get(entry.peer) === entry;
   }
+}
+
+function silentMsMax({ state }: Entry): number {
+  return state === "present" ? SILENT_MS_MAX : UNKNOWN_MS_MAX;
+}
+
+function askDeadlineMs(entry: Entry, silentMs: number): number {
+  if (entry.state === "lost") return ASK_LOST_DEADLINE_MS;
+  return Math.min(ASK_DEADLINE_MS, Math.max(1, silentMsMax(entry) - silentMs));
 }
 
 function isGoing(health: Health | null): boolean {

@@ -89,6 +89,33 @@ it.each([50, 200, 350, 500, 650, 800, 950, 1_200])(
   },
 );
 
+it("an agent that answers nothing holds up a new JobManager for three seconds, and its late tasks are called off", async () => {
+  const at = await world(5, { taskMs: 8_000 });
+  const { jobId } = await at.submit("scan 6", {});
+  await at.until(jobId, "running");
+  const leader = at.cluster.leader;
+  const mute = [...at.agents].find(([name, { held }]) => held.size > 0 && name !== leader?.name)?.[1];
+  if (mute === undefined) throw new Error("all run at the leader");
+  mute.isMute = true;
+  leader?.host.die();
+  await at.cluster.until(() => at.cluster.leader !== null && at.cluster.leader !== leader, 10_000, "another leads", 10);
+  const begunAgain = () =>
+    at.begun.filter((name) => old.some((other) => withoutAttempt(other) === withoutAttempt(name)));
+  const old = [...mute.held.keys()];
+  const before = begunAgain().length;
+  const waitedMs = await at.cluster.until(
+    () => begunAgain().length > before,
+    6_000,
+    "what it ran begins elsewhere",
+    10,
+  );
+  expect(waitedMs).toBeLessThan(4_000);
+  mute.isMute = false;
+  await at.cluster.world.run(2_500);
+  expect([...mute.held.keys()].filter((name) => old.includes(name))).toEqual([]);
+  await at.until(jobId, "finished");
+});
+
 it("what an agent ran goes to others when it dies, within three seconds", async () => {
   const at = await world(4, { taskMs: 2_000 });
   const { jobId } = await at.submit("scan 6");

@@ -20,7 +20,7 @@ import { AgentError } from "../../../src/agent/mod.ts";
 import { agentServices } from "../../../src/agent/services.ts";
 import { encodeOutline, type PhysicalPlan } from "../../../src/jobs/mod.ts";
 import type { PeerId } from "../../../src/kernel/mod.ts";
-import type { TaskReport } from "../../../src/protocol/mod.ts";
+import type { CallContext, TaskReport } from "../../../src/protocol/mod.ts";
 import type { SimNode } from "../../../src/sim/mod.ts";
 
 export interface Script {
@@ -49,6 +49,8 @@ export class ScriptedAgent implements AgentApi {
   /** Every task that was begun here, by job, name and attempt. */
   readonly begun: string[] = [];
   readonly released: ReleaseOrder[] = [];
+  /** Takes calls and answers none. */
+  isMute = false;
   readonly #node: SimNode;
   readonly #hooks: AgentHooks;
   readonly #script: Script;
@@ -71,7 +73,13 @@ export class ScriptedAgent implements AgentApi {
     return Promise.resolve();
   }
   services() {
-    return agentServices(this);
+    const served = agentServices(this);
+    const never = () => new Promise<never>(() => undefined);
+    return served.map((each) => {
+      return each.kind === "call"
+        ? { ...each, run: (body: unknown, context: CallContext) => (this.isMute ? never() : each.run(body, context)) }
+        : each;
+    });
   }
   isOwnExecutor(): boolean {
     return false;
