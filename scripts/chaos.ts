@@ -1,10 +1,14 @@
 /**
  * `npm run chaos -- [--minutes 10] [--nodes 5] [--clients 4] [--runtime bun|executable|deno|node24] [--seed N]`: a real cluster
- * under random kills, stops and restarts. Ends with a summary, and with exit code 1 when something was wrong.
+ * under random kills, stops and restarts. Ends with a summary, and with exit code 1 when something was wrong. With `--jobs`:
+ * jobs under faults, see `chaos_jobs.ts`.
  */
 import { parseArgs } from "node:util";
 import { runChaos } from "../test/cluster_processes/chaos.ts";
 import { commandOf, type RuntimeName } from "../test/cluster_processes/harness.ts";
+
+// Ends the process itself.
+if (process.argv.includes("--jobs")) await import("./chaos_jobs.ts");
 
 const { values } = parseArgs({
   options: {

@@ -92,6 +92,12 @@ export class Hosts {
     });
   }
 
+  /** Every host sends no faster than this, such as 40mbit, until healed. False: the machine cannot do that. */
+  limit(rate: string): boolean {
+    const shape = ["root", "tbf", "rate", rate, "burst", "64k", "latency", "200ms"];
+    return this.hosts.every(({ prefix }) => run(...prefix, "tc", "qdisc", "add", "dev", "eth0", ...shape).isDone);
+  }
+
   heal(): void {
     for (const { prefix } of this.hosts) {
       if (this.#hasIptables) run(...prefix, "iptables", "-F");

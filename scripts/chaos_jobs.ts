@@ -1,0 +1,68 @@
+/**
+ * `npm run chaos -- --jobs [--seed N] [--nodes 3] [--only TEXT] [--fault TEXT] [--phase TEXT]`: jobs on a real cluster, hit at
+ * each moment by each fault. Ends with a summary, and with exit code 1 when something was wrong.
+ */
+import { parseArgs } from "node:util";
+import { CONDITIONS, FAULTS } from "../test/jobs_processes/support/faults.ts";
+import { type Case, lacksFor, type MatrixJob, outcomeText, runMatrix } from "../test/jobs_processes/support/matrix.ts";
+import { PHASES } from "../test/jobs_processes/support/phases.ts";
+
+const { values } = parseArgs({
+  options: {
+    jobs: { type: "boolean", default: true },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    nodes: { type: "string", default: "3" },
+    parallelism: { type: "string", default: "4" },
+    only: { type: "string", default: "" },
+    fault: { type: "string", default: "" },
+    phase: { type: "string", default: "" },
+  },
+});
+
+const JOBS: readonly MatrixJob[] = [
+  { name: "shuffle", roots: [0] },
+  { name: "sort", roots: [] },
+  { name: "flights", roots: [0] },
+  { name: "busiest_routes", roots: [0] },
+  { name: "weather", roots: [] },
+  { name: "great_circle", roots: [0] },
+  { name: "orders", roots: [0] },
+];
+const WITH_OUT = new Set(["shuffle", "sort"]);
+
+function allCases(): Case[] {
+  const hits = FAULTS.flatMap((fault) => PHASES.flatMap((phase) => JOBS.map((job) => ({ job, fault, phase }))));
+  const conditions = CONDITIONS.flatMap((fault) =>
+    JOBS.map((job) => ({ job, fault, phase: "before deploy" as const })),
+  );
+  return [...hits, ...conditions].filter(({ job, fault, phase }) => {
+    const isMeant = job.name.includes(values.only) && fault.includes(values.fault) && phase.includes(values.phase);
+    const hasFile = WITH_OUT.has(job.name);
+    const isPossible = hasFile || (fault !== "kill client" && fault !== "full sink disk");
+    return isMeant && isPossible;
+  });
+}
+
+const seed = Number(values.seed);
+const lacking = new Map<string, string>();
+const cases = allCases().filter(({ fault }) => {
+  const lacks = lacksFor(fault);
+  if (lacks !== null) lacking.set(fault, lacks);
+  return lacks === null;
+});
+for (const [fault, lacks] of lacking) console.log(`left out: ${fault}: ${lacks}`);
+console.log(`seed ${seed}: ${cases.length} cases on ${values.nodes} nodes`);
+const outcomes = await runMatrix({
+  seed,
+  nodes: Number(values.nodes),
+  parallelism: Number(values.parallelism),
+  cases,
+  say: (line) => console.log(line),
+});
+const wrong = outcomes.filter((outcome) => outcome.wrong.length > 0);
+const equal = outcomes.filter(({ ending }) => ending === "as undisturbed").length;
+const late = outcomes.filter(({ hit }) => hit === null).length;
+console.log(`\n${outcomes.length} cases: ${equal} gave the undisturbed result, ${late} had ended before they were hit`);
+for (const outcome of wrong) console.log(outcomeText(outcome));
+console.log(wrong.length === 0 ? "nothing was wrong" : `${wrong.length} cases were wrong (seed ${seed})`);
+process.exit(wrong.length === 0 ? 0 : 1);

@@ -1,0 +1,39 @@
+/** Moments in the life of a job, as its watchers see them. */
+import type { Job } from "../../../src/client/mod.ts";
+import type { JobProgress } from "../../../src/protocol/mod.ts";
+
+export const PHASES = ["before deploy", "in shuffle", "in sort", "at the commit", "in the last second"] as const;
+export type Phase = (typeof PHASES)[number];
+
+const ENDED = new Set(["finished", "failed", "cancelled", "stopped"]);
+
+/** Waits for it; gives what the job was at then, or null when it ended before. */
+export async function reached(job: Job, phase: Phase): Promise<string | null> {
+  if (phase === "before deploy") return "submitted";
+  for await (const progress of job.watch()) {
+    if (ENDED.has(progress.state)) return null;
+    if (isIn(progress, phase)) return stateText(progress);
+  }
+  return null;
+}
+
+function isIn({ state, stages }: JobProgress, phase: Phase): boolean {
+  const read = new Set(stages.flatMap(({ inputs }) => inputs));
+  switch (phase) {
+    case "before deploy":
+      return true;
+    case "in shuffle":
+      return stages.some(({ inputs, running, rowsIn }) => inputs.length > 0 && running > 0 && rowsIn > 0);
+    case "in sort":
+      return stages.some(({ label, running, inputs }) => inputs.length > 0 && running > 0 && label.endsWith("sort"));
+    case "at the commit":
+      return state === "finishing";
+    case "in the last second":
+      return stages.some(({ fragment, running, rowsIn }) => !read.has(fragment) && running > 0 && rowsIn > 0);
+  }
+}
+
+function stateText({ state, stages }: JobProgress): string {
+  const busy = stages.filter(({ running }) => running > 0).map(({ label, running }) => `${running} × ${label}`);
+  return busy.length === 0 ? state : `${state}: ${busy.join(", ")}`;
+}
