@@ -1,6 +1,6 @@
 /** Real nodes for the cluster's figures: the executable, each with a directory of its own, and clients of them. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -200,4 +200,29 @@ export function usage(pid: number): { readonly cpuSeconds: number; readonly rssB
   const ticks = Number(fields[11]) + Number(fields[12]);
   const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "NaN";
   return { cpuSeconds: ticks / 100, rssBytes: Number(rss) * 1_024 };
+}
+
+/** Seconds of processor time of a process and of all that it has started, also of what has ended; Linux only. */
+export function treeCpuSeconds(pid: number): number {
+  const parents = new Map<number, { readonly parent: number; readonly ticks: number }>();
+  for (const name of readdirSync("/proc")) {
+    const each = Number(name);
+    const found = Number.isInteger(each) ? ticksOf(each) : null;
+    if (found !== null) parents.set(each, found);
+  }
+  const isBelow = (each: number | undefined): boolean =>
+    each === pid || (each !== undefined && each > 1 && isBelow(parents.get(each)?.parent));
+  return [...parents].reduce((sum, [each, { ticks }]) => sum + (isBelow(each) ? ticks : 0), 0) / 100;
+}
+
+/** With that of children that have ended. */
+function ticksOf(pid: number): { readonly parent: number; readonly ticks: number } | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
+    return { parent: Number(fields[1]), ticks };
+  } catch {
+    return null; // it has ended meanwhile
+  }
 }

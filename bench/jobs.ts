@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import type { Figure } from "./cluster_figure.ts";
 import { EXECUTABLE } from "./cluster_processes.ts";
 import { cold, throughput, warm } from "./jobs_latency.ts";
+import { overhead, scaling } from "./jobs_work.ts";
 
 const { values } = parseArgs({
   options: { only: { type: "string", default: "" }, quick: { type: "boolean", default: false } },
@@ -18,6 +19,8 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   warm: () => warm(isQuick ? 60 : 300),
   cold: () => cold(isQuick ? 1 : 5),
   throughput: () => throughput(isQuick ? 4 : 12),
+  overhead: () => overhead({ rows: isQuick ? 2_000_000 : 6_000_000, pairs: isQuick ? 3 : 9 }),
+  scaling: () => scaling({ rows: isQuick ? 6_000_000 : 12_000_000, pairs: isQuick ? 2 : 5 }),
 };
 
 if (!existsSync(EXECUTABLE)) execFileSync("npm", ["run", "build"], { stdio: "inherit" });

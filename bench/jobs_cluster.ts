@@ -37,11 +37,20 @@ export interface CommandResult {
   readonly stdout: string;
 }
 
+export interface CommandOptions {
+  readonly environment: NodeJS.ProcessEnv;
+  /** Default: that of this process. */
+  readonly directory?: string;
+}
+
 /** Runs the executable to its end. @throws when it fails */
-export function sage(arguments_: readonly string[], environment: NodeJS.ProcessEnv): Promise<CommandResult> {
+export function sage(
+  arguments_: readonly string[],
+  { environment, directory = process.cwd() }: CommandOptions,
+): Promise<CommandResult> {
   const startMs = performance.now();
   return new Promise((resolve, reject) => {
-    const options = { env: environment, maxBuffer: 1 << 28 };
+    const options = { env: environment, cwd: directory, maxBuffer: 1 << 28 };
     execFile(EXECUTABLE, [...arguments_], options, (error, stdout, stderr) => {
       if (error === null) resolve({ ms: performance.now() - startMs, stdout });
       else reject(new Error(`sage ${arguments_.join(" ")}: ${stderr.slice(-2_000)}`, { cause: error }));

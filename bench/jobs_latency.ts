@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Cluster } from "../client.ts";
 import { dataflow, Stream } from "../mod.ts";
 import { atMost, type Figure, quantile, rounded, sorted } from "./cluster_figure.ts";
-import { type NodeProcess, type Processes, withProcesses } from "./cluster_processes.ts";
+import { type NodeProcess, type Processes, treeCpuSeconds, withProcesses } from "./cluster_processes.ts";
 import { clusterOf, leaderOf, rest, sage } from "./jobs_cluster.ts";
 
 const ROWS = [
@@ -86,7 +86,7 @@ async function asCommand(processes: Processes, nodes: readonly NodeProcess[]): P
   const times: number[] = [];
   for (let run = 0; run < COMMANDS; run++) {
     const to = nodes[run % nodes.length]?.address ?? "";
-    const { ms, stdout } = await sage(["submit", path, "--format", "csv", "--to", to], processes.environment);
+    const { ms, stdout } = await sage(["submit", path, "--format", "csv", "--to", to], processes);
     if (!stdout.includes("Edsger")) throw new Error(`Wrong rows: ${stdout}.`);
     times.push(ms);
   }
@@ -125,6 +125,7 @@ export function throughput(seconds: number): Promise<Figure[]> {
     await using cluster = await clusterOf(processes, nodes);
     for (let run = 0; run < WARMUPS; run++) await one(cluster);
     const times: number[] = [];
+    const cpuBefore = [...nodes.map(({ pid }) => treeCpuSeconds(pid)), ownCpuSeconds()];
     const startMs = performance.now();
     const endMs = startMs + seconds * 1_000;
     const submitter = async (): Promise<void> => {
@@ -132,8 +133,14 @@ export function throughput(seconds: number): Promise<Figure[]> {
     };
     await Promise.all(Array.from({ length: IN_FLIGHT }, submitter));
     const rate = times.length / ((performance.now() - startMs) / 1_000);
+    const cpuAfter = [...nodes.map(({ pid }) => treeCpuSeconds(pid)), ownCpuSeconds()];
+    const cpuMs = cpuAfter.map((seconds_, at) => (1_000 * (seconds_ - (cpuBefore[at] ?? 0))) / times.length);
     const ordered = sorted(times);
     return [
+      info(
+        "processor time of a trivial job: nodes with their executors, client",
+        `${cpuMs.map(rounded).join(", ")} ms`,
+      ),
       {
         what: `trivial jobs finished a second, three nodes, ${IN_FLIGHT} at a time`,
         wanted: `≥ ${RATE_MIN}`,
@@ -142,6 +149,11 @@ export function throughput(seconds: number): Promise<Figure[]> {
       },
     ];
   });
+}
+
+function ownCpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 export function info(what: string, reached: string): Figure {
