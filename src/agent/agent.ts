@@ -109,7 +109,8 @@ export class Agent implements AgentApi {
         job?.lost(executor, end);
       },
       output: (executor, stream, bytes) => {
-        if (executor.jobId !== null) this.#parts.logs.open(executor.jobId).write(stream, bytes);
+        const { jobId } = executor;
+        if (jobId !== null && !this.#isForgotten(jobId)) this.#parts.logs.open(jobId).write(stream, bytes);
       },
     });
   }
@@ -198,11 +199,18 @@ export class Agent implements AgentApi {
       this.#jobs.delete(jobId);
       void job.release(sinkPaths).then(({ isClean }) => {
         if (!isClean) void this.#clean({ jobId, upToAttempt, sinkPaths });
+        if (this.#isForgotten(jobId)) logs.remove(jobId);
       });
     } else if (job === undefined) {
-      logs.ended(jobId);
+      if (this.#isForgotten(jobId)) logs.remove(jobId);
+      else logs.ended(jobId);
       void this.#clean({ jobId, upToAttempt, sinkPaths });
     }
+  }
+
+  /** The job was deleted. */
+  #isForgotten(jobId: string): boolean {
+    return this.#released.get(jobId) === Number.MAX_SAFE_INTEGER;
   }
 
   /** @throws {AgentError} stale-term */

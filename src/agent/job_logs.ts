@@ -54,6 +54,12 @@ export class JobLogs {
     }
   }
 
+  /** The job is forgotten. */
+  remove(jobId: string): void {
+    this.#logs.get(jobId)?.remove();
+    this.#logs.delete(jobId);
+  }
+
   close(): void {
     for (const log of this.#logs.values()) log.remove();
     this.#logs.clear();

@@ -49,8 +49,9 @@ export const agentEndExecutor = defineMethod({
 });
 
 /**
- * Partitions, prepared files and executors of the job up to this attempt are of no use any more. `results`: the rows for
- * the client stay. `sinkPaths`: what lies beside them under temporary names of the job is removed.
+ * Partitions, prepared files and executors of the job up to this attempt are of no use any more; up to the largest number:
+ * the job is forgotten, its log too. `keepResults`: the rows for the client stay. `sinkPaths`: what lies beside them under
+ * temporary names of the job is removed.
  */
 export const agentRelease = defineMethod({
   name: "agent.release",
