@@ -53,6 +53,8 @@ export class Bundles {
 
   async #write(hash: BlobHash, path: string): Promise<void> {
     const bytes = await this.#blob(hash, this.#stopping.signal);
+    // Nobody needs it any more.
+    if (!this.#bundles.has(hash)) return;
     this.#disk.makeDirectory(this.#directory);
     // Left over of a user that has gone while it was written.
     this.#disk.remove(path);
