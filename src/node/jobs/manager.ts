@@ -242,12 +242,13 @@ export class JobManager implements DriverHost {
 
   report(peer: PeerId, { load, restMs, reports, lost, metrics }: JobsReport): void {
     this.agents.loaded(peer, load, restMs ?? 0);
+    // How a task failed is told together with the end of its executor, and counts.
+    for (const report of reports) this.#report(peer, report as TaskReport); // read-only there
     for (const { jobId, ...of } of lost) {
       const { upToAttempt, reason } = of;
       if (this.#isOver(jobId)) this.#sweep(jobId, peer);
       else this.#drivers.get(jobId)?.feed({ kind: "executorLost", peer, upToAttempt, reason });
     }
-    for (const report of reports) this.#report(peer, report as TaskReport); // read-only there
     for (const { jobId, jobAttempt, run, metrics: counters } of metrics) {
       const driver = this.#drivers.get(jobId);
       if (driver === undefined || jobAttempt !== driver.machine.attempt) continue;
