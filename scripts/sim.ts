@@ -1,10 +1,11 @@
 /**
  * Runs whole clusters from seeds: `npm run sim -- [--seeds 1000] [--nodes 5] [--minutes 1] [--from 1] [--processes 1]`, one of
- * them with `--seed N [--trace] [--diagram FILE]`, or a crowd with `--profile thousand [--nodes 1000]`.
+ * them with `--seed N [--trace] [--diagram FILE]`. `--profile jobs`: the same with jobs; `--profile thousand [--nodes 1000]`: a
+ * crowd; `--profile jobs-thousand [--nodes 1000]`: a crowd with jobs.
  */
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { reportOf, runCrowd, runScenario } from "../src/sim/mod.ts";
+import { reportOf, runCrowd, runJobCrowd, runJobScenario, runScenario } from "../src/sim/mod.ts";
 import { settle, strayErrors } from "./sim_settle.ts";
 
 const NUMBERS = { seeds: 1_000, from: 1, seed: 0, nodes: 0, minutes: 1, processes: 1 };
@@ -40,26 +41,29 @@ function show(text: string): void {
 /** Seeds `from`, `from + step`, … below `end`; gives how many failed. */
 async function run(from: number, end: number, step: number): Promise<number> {
   const { minutes } = numbers;
-  const nodes = numbers.nodes || 5;
+  const hasJobs = texts.profile === "jobs";
+  const nodes = numbers.nodes || (hasJobs ? 3 : 5);
   const startMs = performance.now();
   let [failed, count, virtualMs, calls] = [0, 0, 0, 0];
   const summary = () => {
     const seconds = (performance.now() - startMs) / 1_000;
     const speed = `${(count / seconds).toFixed(2)} seeds/s, ${(virtualMs / 1_000 / seconds).toFixed(0)} virtual s/s`;
-    return `${count} seeds, ${failed} failed, ${calls} calls; ${speed}`;
+    return `${count} seeds, ${failed} failed, ${calls} ${texts.profile === "jobs" ? "jobs" : "calls"}; ${speed}`;
   };
   for (let seed = from; seed < end; seed += step) {
     const isTraced = hasTrace || texts.diagram !== undefined;
-    const result = await runScenario({ seed, settle, nodes, minutes, hasTrace: isTraced, strayErrors });
+    const options = { seed, settle, nodes, minutes, hasTrace: isTraced, strayErrors };
+    const result = hasJobs ? await runJobScenario(options) : await runScenario(options);
     count++;
     virtualMs += result.stats.virtualMs;
-    calls += result.stats.calls;
+    calls += "calls" in result.stats ? result.stats.calls : result.stats.submitted;
     if (hasTrace) process.stdout.write(`${result.trace.text()}\n`);
     if (texts.diagram !== undefined) writeFileSync(texts.diagram, result.trace.diagram());
     if (result.violations.length > 0) {
       failed++;
       show("");
-      const replay = `npm run sim -- --seed ${seed} --nodes ${nodes} --minutes ${minutes} --trace`;
+      const profile = hasJobs ? "--profile jobs " : "";
+      const replay = `npm run sim -- ${profile}--seed ${seed} --nodes ${nodes} --minutes ${minutes} --trace`;
       process.stdout.write(reportOf(result, replay));
     } else if (numbers.seed > 0) process.stdout.write(`${JSON.stringify(result.stats)}\n`);
     show(`seed ${seed}: ${summary()}`);
@@ -74,6 +78,7 @@ async function fork(count: number): Promise<number> {
   const ends = Array.from({ length: count }, (_, index) => {
     const args = ["--from", String(numbers.from + index), "--seeds", String(numbers.seeds - index)];
     const options = ["--nodes", String(numbers.nodes), "--minutes", String(numbers.minutes)];
+    if (texts.profile !== undefined) options.push("--profile", texts.profile);
     const child = spawn(process.execPath, [import.meta.filename, ...args, ...options], {
       stdio: ["ignore", "inherit", index === 0 ? "inherit" : "ignore"],
       env: { ...process.env, SIM_STEP: String(count) },
@@ -101,11 +106,32 @@ async function thousand(): Promise<number> {
   return result.detectedMsMax <= 15_000 ? 0 : 1;
 }
 
+async function jobsThousand(): Promise<number> {
+  const startMs = performance.now();
+  const progress = (text: string) => show(`${((performance.now() - startMs) / 1_000).toFixed(0)} s: ${text}`);
+  const cpuMs = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  };
+  const result = await runJobCrowd({ seed: numbers.seed || 1, settle, nodes: numbers.nodes || 1_000, cpuMs, progress });
+  show("");
+  const { nodes, jobs, tasks, finished, failed, open, crashes, virtualMs, leaderCpuMs, deployedTasks } = result;
+  const lines = [
+    `${jobs} jobs of ${tasks} tasks on ${nodes} nodes, ${crashes} of which crashed, in ${(virtualMs / 1_000).toFixed(0)} virtual s`,
+    `${finished} finished, ${failed} reported as failed, ${open} neither`,
+    `the leader took ${(leaderCpuMs / Math.max(1, deployedTasks)).toFixed(3)} ms of processor time for each of ${deployedTasks} deployed tasks`,
+    `${((performance.now() - startMs) / 1_000).toFixed(0)} s of real time`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+  return open === 0 && leaderCpuMs <= deployedTasks ? 0 : 1;
+}
+
 parse(process.argv.slice(2));
 const { seed, from, seeds, processes } = numbers;
 const step = Number(process.env["SIM_STEP"] ?? 1);
 let failed: number;
 if (texts.profile === "thousand") failed = await thousand();
+else if (texts.profile === "jobs-thousand") failed = await jobsThousand();
 else if (seed > 0) failed = await run(seed, seed + 1, 1);
 else if (processes > 1) failed = await fork(processes);
 else failed = await run(from, from + seeds, step);

@@ -1,5 +1,6 @@
 export type { Violation, ViolationKind } from "./check/violation.ts";
 export type { JobCanary } from "./jobs/job_cluster.ts";
+export { type JobCrowdOptions, type JobCrowdResult, runJobCrowd } from "./jobs/job_crowd.ts";
 export { type JobScenarioOptions, type JobScenarioResult, type JobStats, runJobScenario } from "./jobs/job_scenario.ts";
 export { SimCluster, type SimClusterOptions } from "./nodes/sim_cluster.ts";
 export { SimNode, type SimNodeHooks, type SimNodeOptions, type WrapStore } from "./nodes/sim_node.ts";

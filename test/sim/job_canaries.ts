@@ -1,8 +1,7 @@
 /** Bugs of jobs put in on purpose. Each must be found by the simulator, or the simulator sees nothing. */
 
-import type { DeployOrder } from "../../src/agent/mod.ts";
 import type { Disk } from "../../src/kernel/mod.ts";
-import type { InputPlace, Served } from "../../src/protocol/mod.ts";
+import type { Served } from "../../src/protocol/mod.ts";
 import type { JobCanary, JobScenarioOptions } from "../../src/sim/mod.ts";
 
 /** The agent takes orders of any term for ones of the newest. */
@@ -42,28 +41,6 @@ function commitAtOnce(): JobCanary {
   return { wrapDisk };
 }
 
-/** Tasks read what the first run of each producer gave, also after that was replaced. */
-function readOn(): JobCanary {
-  const first = new Map<string, Pick<InputPlace, "attempt" | "peer">>();
-  const wrapServed = (served: Served): Served => {
-    if (served.kind !== "call" || served.method.name !== "agent.deploy") return served;
-    const run: typeof served.run = (request, context) => {
-      const { job, tasks, ...rest } = request as DeployOrder;
-      const stale = (place: InputPlace): InputPlace => {
-        const { exchange, producer } = place;
-        const key = `${job.jobId}.${job.jobAttempt}.${exchange}.${producer.index}`;
-        const { attempt, peer } = first.get(key) ?? place;
-        first.set(key, { attempt, peer });
-        return { ...place, attempt, peer };
-      };
-      const orders = tasks.map((order) => ({ ...order, inputs: order.inputs.map(stale) }));
-      return served.run({ ...rest, job, tasks: orders }, context);
-    };
-    return { ...served, run };
-  };
-  return { wrapServed };
-}
-
 /** What a canary is, and the weather in which it is found. */
 export interface MinedRun {
   readonly make: () => JobCanary;
@@ -79,5 +56,4 @@ const CUTS = {
 export const JOB_CANARIES: Readonly<Record<string, MinedRun>> = {
   "an agent accepts orders of an older term": { make: anyTerm, options: CUTS },
   "a sink commits without waiting for the order": { make: commitAtOnce },
-  "a reader goes on when its producer was replaced": { make: readOn },
 };

@@ -5,7 +5,7 @@ import { JOB_CANARIES } from "./job_canaries.ts";
 
 const SEEDS = Number(process.env["SEEDS"] ?? 200);
 const FROM = Number(process.env["SEED"] ?? 1);
-const MINUTES = 0.1;
+const MINUTES = 0.08;
 const TIMEOUT_MS = 900_000;
 const CANARY_SEEDS_MAX = 500;
 

@@ -1,5 +1,5 @@
 /** A simulated cluster whose nodes run tasks: each with an agent, processes and a disk; and one disk that all of them see. */
-import { Agent, type AgentApi, type AgentHooks, type AgentSettings } from "../../agent/mod.ts";
+import { Agent, type AgentApi, type AgentHooks, type AgentSettings, type DeployOrder } from "../../agent/mod.ts";
 import type { Disk, Log, PeerId } from "../../kernel/mod.ts";
 import type { CallContext, Served } from "../../protocol/mod.ts";
 import { VirtualFiles } from "../disk/virtual_files.ts";
@@ -56,6 +56,8 @@ export class JobCluster {
   readonly #options: JobClusterOptions;
   readonly #files = new Map<PeerId, VirtualFiles>();
   readonly #workers = new Map<PeerId, Worker>();
+  /** Tasks that agents were told to begin. */
+  deployedTasks = 0;
   /** Of the newest order that each agent has carried out in its present life. */
   readonly #terms = new Map<PeerId, { readonly life: number; readonly term: number }>();
   /** An agent carried out an order of a term that was over for it. */
@@ -152,6 +154,7 @@ export class JobCluster {
     const run = (request: unknown, context: CallContext): unknown => {
       const { term } = request as { readonly term: number }; // as all orders
       const result = served.run(request, context);
+      if (name === "agent.deploy") this.deployedTasks += (request as DeployOrder).tasks.length;
       const newest = this.#terms.get(node.peer);
       if (newest !== undefined && newest.life === life && term < newest.term) {
         this.staleOrder(node, `${name} of term ${term} was carried out after one of term ${newest.term}`);

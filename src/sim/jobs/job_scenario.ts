@@ -86,7 +86,7 @@ class JobRun {
       hasTrace,
       functionsOf,
       slots: SLOTS,
-      turnMs: 3,
+      turnMs: 20,
       node: { snapshots: { everyEntries: 100, keepEntries: 30 } },
       canary,
     });
@@ -99,7 +99,7 @@ class JobRun {
     this.#jobs.shared.write(INPUT_PATH, inputFile());
     this.#shared = {
       world,
-      thinkMs: 800,
+      thinkMs: 500,
       jobs: [],
       stats: { submitted: 0, accepted: 0, finished: 0, rows: 0, resumed: 0 },
       note: (text) => cluster.note("client", text),

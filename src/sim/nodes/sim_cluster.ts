@@ -5,6 +5,7 @@ import type { NodeOptions } from "../../node/mod.ts";
 import type { RaftRules } from "../../raft/mod.ts";
 import { Network } from "../network/network.ts";
 import { Trace } from "../trace.ts";
+import type { Host } from "../world/host.ts";
 import { VirtualKeys } from "../world/virtual_keys.ts";
 import { type Settle, World } from "../world/world.ts";
 import { SimNode, type SimNodeHooks, type SimNodeOptions, type WrapStore } from "./sim_node.ts";
@@ -23,6 +24,7 @@ export interface SimClusterOptions {
 
 /** Members that a new node is told of. */
 const ASKED_MAX = 3;
+const LEADER_LOOK_MS = 100;
 const TOKEN_TTL_MS = 30 * 86_400_000;
 
 export class SimCluster {
@@ -34,6 +36,8 @@ export class SimCluster {
   readonly #nodes = new Map<string, SimNode>();
   readonly #names = new Map<PeerId, string>();
   #token: string | null = null;
+  #leaderHost: Host | null = null;
+  #leaderSeenMs = Number.NEGATIVE_INFINITY;
   /** Told of what nodes do; at most one. */
   watch: Partial<SimNodeHooks> = {};
 
@@ -145,6 +149,15 @@ export class SimCluster {
     const leaders = this.nodes.filter(({ node }) => node?.replica.consensus.status().role === "leader");
     const newest = leaders.sort((a, b) => termOf(b) - termOf(a))[0];
     return newest ?? null;
+  }
+
+  /** Of the node that was the leader when it was last looked for; cheap enough to ask at every event. */
+  get leaderHost(): Host | null {
+    if (this.world.nowMs - this.#leaderSeenMs >= LEADER_LOOK_MS) {
+      this.#leaderSeenMs = this.world.nowMs;
+      this.#leaderHost = this.leader?.host ?? null;
+    }
+    return this.#leaderHost;
   }
 
   /**

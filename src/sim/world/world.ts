@@ -17,6 +17,12 @@ export interface WorldOptions {
   readonly settle: Settle;
 }
 
+/** Told when an event begins, and when all is done that it set off at once. */
+export interface WorldObserver {
+  readonly begins: (host: Host | null) => void;
+  readonly ends: (host: Host | null) => void;
+}
+
 export interface Scheduled {
   readonly atMs: number;
   readonly run: () => void;
@@ -30,6 +36,7 @@ const EVENTS_AT_ONE_MOMENT_MAX = 1_000_000;
 
 export class World {
   readonly random: Seeded;
+  observer: WorldObserver | null = null;
   readonly #settle: Settle;
   readonly #queue = new EventQueue();
   #sequence = 0;
@@ -93,9 +100,12 @@ export class World {
         return;
       }
       this.#queue.pop();
-      if (!this.#happens(event)) continue;
-      const settled = this.#settle();
-      if (settled !== undefined) await settled;
+      this.observer?.begins(event.host);
+      if (this.#happens(event)) {
+        const settled = this.#settle();
+        if (settled !== undefined) await settled;
+      }
+      this.observer?.ends(event.host);
     }
   }
 

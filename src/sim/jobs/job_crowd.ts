@@ -1,0 +1,144 @@
+/**
+ * A crowd with jobs: real nodes with real agents and executors, many jobs of many trivial tasks, and nodes that crash all the
+ * while. Counts what became of the jobs, and what a task costs the leader's processor.
+ */
+import { isEnded } from "../../cluster/mod.ts";
+import { encodeLogicalPlan } from "../../plan/mod.ts";
+import { col, dataflow, Stream } from "../../stream/mod.ts";
+import type { Settle } from "../world/world.ts";
+import { functionsOf } from "./catalog.ts";
+import { JobCluster } from "./job_cluster.ts";
+import { openSimClient } from "./sim_client.ts";
+
+export interface JobCrowdOptions {
+  readonly seed: number;
+  readonly settle: Settle;
+  readonly nodes: number;
+  /** Default 100. */
+  readonly jobs?: number;
+  /** Of each job; default 200. */
+  readonly tasks?: number;
+  /** Processor time of this process so far. */
+  readonly cpuMs: () => number;
+  readonly progress?: (text: string) => void;
+}
+
+export interface JobCrowdResult {
+  readonly nodes: number;
+  readonly jobs: number;
+  readonly tasks: number;
+  readonly finished: number;
+  readonly failed: number;
+  readonly open: number;
+  readonly crashes: number;
+  readonly deployedTasks: number;
+  readonly virtualMs: number;
+  /** All that the leader's process took while jobs ran, less what it takes without any. */
+  readonly leaderCpuMs: number;
+}
+
+const WAVE = 50;
+const GROW_MS_MAX = 120_000;
+const LOOK_MS = 50;
+const IDLE_MS = 5_000;
+const JOBS_MS_MAX = 600_000;
+/** Of all nodes, each minute. */
+const CRASHES_A_MINUTE = 0.01;
+const DOWN_MS = 20_000;
+const SLOTS = 4;
+const ROWS_A_TASK = 10;
+
+export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdResult> {
+  const { seed, settle, nodes, jobs = 100, tasks = 200, cpuMs, progress = () => undefined } = options;
+  const crowd = new JobCluster({ seed, settle, functionsOf, slots: SLOTS, turnMs: 20, settings: { sparesMin: 0 } });
+  const { cluster } = crowd;
+  const { world } = cluster;
+  await cluster.grow(Math.min(nodes, 5));
+  while (cluster.nodes.length < nodes) {
+    const count = Math.min(WAVE, nodes - cluster.nodes.length);
+    for (let index = 0; index < count; index++) cluster.joinNew(`n${cluster.nodes.length + 1}`);
+    const areReady = () => cluster.nodes.every(({ node }) => node?.phase === "ready");
+    await cluster.until(areReady, GROW_MS_MAX, "all nodes are ready", LOOK_MS);
+    progress(`${cluster.nodes.length} nodes ready`);
+  }
+  const client = await openSimClient(cluster, "c0");
+  let leaderMs = 0;
+  let sinceMs = 0;
+  world.observer = {
+    begins: (host) => {
+      if (host === cluster.leaderHost) sinceMs = cpuMs();
+    },
+    ends: (host) => {
+      if (host === cluster.leaderHost) leaderMs += cpuMs() - sinceMs;
+    },
+  };
+  await world.run(IDLE_MS);
+  const idleShare = leaderMs / IDLE_MS;
+  leaderMs = 0;
+  const startMs = world.nowMs;
+  const crashes = crashNodes(crowd, nodes);
+  const ids: string[] = [];
+  for (let index = 0; index < jobs; index++) {
+    const name = `job${index}`;
+    const flow = dataflow(name, () => Stream.generate(tasks * ROWS_A_TASK).filter(col("index").isNotNull()));
+    const limits = { parallelism: tasks, restartsMax: 1_000, taskRetriesMax: 1_000 };
+    const submitting = client.submit({ name, plan: encodeLogicalPlan(flow.plan), bundle: null, options: limits });
+    submitting.then(({ id }) => ids.push(id)).catch((error: unknown) => progress(`${name}: ${String(error)}`));
+  }
+  const stateOf = (id: string) => cluster.leader?.node?.replica.state.jobs.get(id)?.state ?? null;
+  const hasEnded = (id: string) => {
+    const state = stateOf(id);
+    return state !== null && isEnded(state);
+  };
+  while (world.nowMs - startMs < JOBS_MS_MAX && !(ids.length === jobs && ids.every(hasEnded))) {
+    await world.run(1_000);
+    const seconds = Math.round((world.nowMs - startMs) / 1_000);
+    progress(`${ids.filter(hasEnded).length} of ${ids.length} jobs ended after ${seconds} virtual s`);
+  }
+  crashes.stop();
+  const virtualMs = world.nowMs - startMs;
+  const finished = ids.filter((id) => stateOf(id) === "finished").length;
+  const failed = ids.filter(hasEnded).length - finished;
+  return {
+    nodes,
+    jobs,
+    tasks,
+    finished,
+    failed,
+    open: jobs - finished - failed,
+    crashes: crashes.count(),
+    deployedTasks: crowd.deployedTasks,
+    virtualMs,
+    leaderCpuMs: leaderMs - idleShare * virtualMs,
+  };
+}
+
+/** Each is back after a while. */
+function crashNodes(
+  { cluster }: JobCluster,
+  nodes: number,
+): { readonly stop: () => void; readonly count: () => number } {
+  const { world } = cluster;
+  const random = world.random.fork();
+  let count = 0;
+  let isStopped = false;
+  const next = (): void => {
+    world.after(random.exponential(60_000 / (nodes * CRASHES_A_MINUTE)), () => {
+      if (isStopped) return;
+      const victim = random.pick(cluster.nodes.filter(({ isUp }) => isUp));
+      if (victim !== undefined) {
+        count++;
+        victim.host.die();
+        world.after(DOWN_MS, () => victim.restart());
+      }
+      next();
+    });
+  };
+  next();
+  return {
+    stop: () => {
+      isStopped = true;
+    },
+    count: () => count,
+  };
+}
