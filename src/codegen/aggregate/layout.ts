@@ -61,7 +61,13 @@ export function aggregateLayout(terminal: AggregateTerminal): AggregateLayout {
   });
   const inline = keys.length > 0 && plan.distinctTables.length === 0 && packing.bytes <= INLINE_ENTRY_BYTES_MAX;
   const tagOffset = inline ? packing.take(4) : null;
-  const groups: TableShape = { index: 0, keys, entryBytes: packing.bytes, tagOffset };
+  const groups: TableShape = {
+    index: 0,
+    keys,
+    entryBytes: packing.bytes,
+    tagOffset,
+    hasOtherHash: terminal.isOfGroups,
+  };
   const rows = inline ? rowLayout(terminal) : null;
   return {
     keys,

@@ -14,6 +14,8 @@ export interface TableShape {
    * Saves a miss a row, but entries move when the table grows, so nothing may hold their addresses. Null otherwise.
    */
   readonly tagOffset: number | null;
+  /** See `finishHash`. */
+  readonly hasOtherHash: boolean;
 }
 
 /** Moves all entries of a table whose entries are its slots into its new array. */
@@ -136,7 +138,7 @@ export class TableCode {
     const wide = f.local("i64", "hash64");
     const hash = f.local("i32", "hash");
     keys.forEach((key, index) => f.set(wide, hashKey(index === 0 ? null : wide, key)));
-    f.set(hash, i32.wrap_i64(i64.shr_u(finishHash(wide), 32n)));
+    f.set(hash, i32.wrap_i64(i64.shr_u(finishHash(wide, { isOther: this.#shape.hasOtherHash }), 32n)));
     return hash;
   }
 

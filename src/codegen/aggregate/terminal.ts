@@ -10,4 +10,6 @@ export interface AggregateTerminal {
   readonly aggregates: readonly AggregateCall[];
   /** Of the result: keys, then aggregates. */
   readonly schema: Schema;
+  /** Rows come in the order of another aggregation's table, which hashes by another factor then. */
+  readonly isOfGroups: boolean;
 }

@@ -1,6 +1,6 @@
 import { type Batch, retainBatch } from "../../arrow/mod.ts";
 import { type AggregateTerminal, PARTITION_BITS } from "../../codegen/mod.ts";
-import type { AggregateNode } from "../../plan/mod.ts";
+import { type AggregateNode, type PlanNode, planInputs } from "../../plan/mod.ts";
 import type { Driver } from "../driver.ts";
 import type { BatchList, OpenPipeline } from "../open_pipeline.ts";
 import type { TableGroups, WorkerGroups } from "./group_memory.ts";
@@ -22,7 +22,8 @@ export async function runAggregate(
   inputs: readonly OpenPipeline[],
 ): Promise<BatchList> {
   const { id: operator, keys, aggregates, schema } = node;
-  const terminal: AggregateTerminal = { kind: "aggregate", operator, keys, aggregates, schema };
+  const isOfGroups = areGroups(node.input);
+  const terminal: AggregateTerminal = { kind: "aggregate", operator, keys, aggregates, schema, isOfGroups };
   const state = `aggregate ${operator}`;
   const end = { terminal, state, close: "aggregate.close" };
   const sources = ((await driver.runInto(inputs, end)) as readonly WorkerGroups[][]).flat();
@@ -33,6 +34,14 @@ export async function runAggregate(
   const list = driver.own(batches);
   driver.dropState(state);
   return list;
+}
+
+/** Whether rows may come in the order of another aggregation's table: from here, or from another task. */
+function areGroups(node: PlanNode): boolean {
+  if (node.kind === "aggregate") return true;
+  if (node.kind === "scan") return node.source.connector === "exchange";
+  const [input, ...others] = planInputs(node);
+  return input !== undefined && others.length === 0 && areGroups(input);
 }
 
 async function resultOf(

@@ -23,7 +23,13 @@ export function distinctAccumulator(
   const group = keyField(inner, { type: { kind: "uint32" }, nullable: false });
   const item = keyField(inner, { type: of.type, nullable: false });
   const nextAt = inner.take(4);
-  const table: TableShape = { index: of.table, keys: [group, item], entryBytes: inner.bytes, tagOffset: null };
+  const table: TableShape = {
+    index: of.table,
+    keys: [group, item],
+    entryBytes: inner.bytes,
+    tagOffset: null,
+    hasOtherHash: false,
+  };
   const count = (entry: Expr<"i32">) => i64.load(entry, at.count);
   const add = (code: EntryCode, value: KeyParts) => {
     const { scope, entry } = code;
