@@ -6,8 +6,9 @@ import type { Seeded } from "../world/seeded.ts";
 /** A job as a client means it. Equal texts mean equal jobs but for where they write. */
 export interface JobSpec {
   readonly kind: JobKind;
-  readonly rows: number;
-  readonly seed: number;
+  /** Input files that it reads. */
+  readonly files: number;
+  readonly factor: number;
   /** What sinks write. */
   readonly path: string;
 }
@@ -15,7 +16,7 @@ export interface JobSpec {
 export const JOB_KINDS = [
   "filter",
   "group",
-  "file",
+  "groupTwice",
   "join",
   "sort",
   "topK",
@@ -28,53 +29,55 @@ export const JOB_KINDS = [
 ] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
-/** A file that all nodes see. */
-export const INPUT_PATH = "/shared/in/numbers.csv";
-const INPUT_ROWS = 400;
-const ROWS_MIN = 20;
-const ROWS_MAX = 3_000;
+/** Files that all nodes see: each is read by a task of its own where a job is given so many. */
+const INPUT_FILES = 12;
+const FILE_ROWS = 60;
+const NAMES = ["ada", "bob", "cy", "dee", "eve"];
 
 export function drawJob(random: Seeded, path: string): JobSpec {
   const kind = random.pick(JOB_KINDS) ?? "filter";
-  return { kind, rows: ROWS_MIN + random.below(ROWS_MAX - ROWS_MIN), seed: random.below(4), path };
+  return { kind, files: 1 + random.below(INPUT_FILES), factor: 1 + random.below(4), path };
 }
 
-export function inputFile(): Uint8Array {
-  const lines = Array.from({ length: INPUT_ROWS }, (_, row) => `${row},${(row * 7_919) % 101}`);
-  return new TextEncoder().encode(`${["id,x", ...lines].join("\n")}\n`);
-}
-
-function numbers(rows: number, seed: number) {
-  return Stream.generate({
-    rows,
-    seed,
-    columns: {
-      id: { kind: "sequence" },
-      x: { kind: "random", type: "int64", max: 999 },
-      name: { kind: "choice", values: ["ada", "bob", "cy", "dee", "eve"] },
-    },
+/** Path and content. */
+export function inputFiles(): readonly (readonly [path: string, bytes: Uint8Array])[] {
+  return Array.from({ length: INPUT_FILES }, (_, file) => {
+    const lines = Array.from({ length: FILE_ROWS }, (_row, row) => {
+      const id = file * FILE_ROWS + row;
+      return `${id},${(id * 7_919) % 1_009},${NAMES[(id * 31) % NAMES.length]}`;
+    });
+    return [inputPath(file), new TextEncoder().encode(`${["id,x,name", ...lines].join("\n")}\n`)];
   });
 }
 
-/** Throws from the 50th row on. */
-function failing(row: { readonly id: bigint }): { y: bigint } {
-  if (row.id >= 50n) throw new RangeError("no more than 50 rows, please");
+function inputPath(file: number): string {
+  return `/shared/in/part-${file}.csv`;
+}
+
+function numbers(files: number) {
+  const paths = Array.from({ length: files }, (_, file) => inputPath(file));
+  return Stream.fromCsv(paths, { schema: { id: "int64", x: "int64", name: "utf8" } });
+}
+
+/** Throws from the 50th row on, which every job reads. */
+function failing(row: { readonly id: bigint | null }): { y: bigint | null } {
+  if (row.id !== null && row.id >= 50n) throw new RangeError("no more than 50 rows, please");
   return { y: row.id };
 }
 
-function rootsOf({ kind, rows, seed, path }: JobSpec): Stream | Sink | readonly (Stream | Sink)[] {
-  const source = numbers(rows, seed);
-  const doubled = () => source.map((row) => ({ y: row.x * 2n + row.id }), { y: "int64" });
+function rootsOf({ kind, files, factor, path }: JobSpec): Stream | Sink | readonly (Stream | Sink)[] {
+  const source = numbers(files);
+  const doubled = () => source.map((row) => ({ y: (row.x ?? 0n) * BigInt(factor) + (row.id ?? 0n) }), { y: "int64" });
   const grouped = () => source.groupBy("name").aggregate({ n: count(), total: sum("x") });
   switch (kind) {
     case "filter":
       return source.filter(col("x").lt(500)) as Stream;
     case "group":
       return grouped() as Stream;
-    case "file":
-      return Stream.fromCsv(INPUT_PATH).groupBy("x").aggregate({ n: count() }) as Stream;
+    case "groupTwice":
+      return source.groupBy("x").aggregate({ n: count() }).groupBy("n").aggregate({ m: count() }) as Stream;
     case "join":
-      return source.join(numbers(60, seed + 1).rename({ id: "other", name: "who", x: "key" }), {
+      return source.join(numbers(1).rename({ id: "other", name: "who", x: "key" }), {
         on: { x: "key" },
       }) as Stream;
     case "sort":

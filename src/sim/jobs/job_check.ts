@@ -78,7 +78,7 @@ function checkEnd(note: JobNote, record: JobRecord | null, log: LogCheck): void 
   const may = new Set<string>();
   if (verbs.includes("cancel")) may.add("cancelled");
   if (verbs.includes("stop")) may.add("stopped");
-  if (spec.kind === "fails" && spec.rows > 50) may.add("failed");
+  if (spec.kind === "fails") may.add("failed");
   else {
     may.add("finished");
     if (!isStubborn && !reason.startsWith("final:")) may.add("failed");

@@ -83,7 +83,7 @@ export class JobClient {
     const spec = drawJob(this.#random, `/shared/out/${name}`);
     const isStubborn = this.#random.chance(0.8);
     const bundle = bundleOf(spec);
-    const parallelism = this.#random.chance(0.5) ? null : 1 + this.#random.below(4);
+    const parallelism = this.#random.chance(0.2) ? null : 1 + this.#random.below(4);
     const strategy = this.#random.pick(STRATEGIES) ?? "coLocated";
     const options = { parallelism, strategy, ...(isStubborn ? STUBBORN : {}) };
     stats.submitted++;
@@ -104,7 +104,7 @@ export class JobClient {
       hasRows: false,
     };
     this.#shared.jobs.push(note);
-    this.#shared.note(`${this.#name} has job ${handle.number}: ${spec.kind} of ${spec.rows} rows`);
+    this.#shared.note(`${this.#name} has job ${handle.number}: ${spec.kind} of ${spec.files} files`);
     const mind = this.#mind(handle, note);
     const [rows] = await Promise.all([this.#rows(handle, note), mind.then(() => this.#end(handle, note))]);
     if (note.end?.state === "finished") await this.#checkRows(note, rows);
@@ -178,7 +178,7 @@ export class JobClient {
         continue;
       }
       const at = got.findIndex((row, place) => row !== wanted[place]);
-      const text = `job ${note.number} (${note.spec.kind} of ${note.spec.rows} rows): ${got.length} rows came, not ${wanted.length}`;
+      const text = `job ${note.number} (${note.spec.kind} of ${note.spec.files} files): ${got.length} rows came, not ${wanted.length}`;
       this.#shared.fail("job-wrong", `${text}; first difference at ${at}: ${got[at]}, not ${wanted[at]}`);
     }
   }

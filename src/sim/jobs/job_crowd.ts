@@ -61,6 +61,10 @@ export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdRes
     await cluster.until(areReady, GROW_MS_MAX, "all nodes are ready", LOOK_MS);
     progress(`${cluster.nodes.length} nodes ready`);
   }
+  for (let file = 0; file < tasks; file++) {
+    const ids = Array.from({ length: ROWS_A_TASK }, (_, row) => file * ROWS_A_TASK + row);
+    crowd.shared.write(`/shared/crowd/${file}.csv`, new TextEncoder().encode(`${["id", ...ids].join("\n")}\n`));
+  }
   const client = await openSimClient(cluster, "c0");
   let leaderMs = 0;
   let sinceMs = 0;
@@ -80,7 +84,9 @@ export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdRes
   const ids: string[] = [];
   for (let index = 0; index < jobs; index++) {
     const name = `job${index}`;
-    const flow = dataflow(name, () => Stream.generate(tasks * ROWS_A_TASK).filter(col("index").isNotNull()));
+    const flow = dataflow(name, () =>
+      Stream.fromCsv("/shared/crowd/*.csv", { schema: { id: "int64" } }).filter(col("id").ge(0)),
+    );
     const limits = { parallelism: tasks, restartsMax: 1_000, taskRetriesMax: 1_000 };
     const submitting = client.submit({ name, plan: encodeLogicalPlan(flow.plan), bundle: null, options: limits });
     submitting.then(({ id }) => ids.push(id)).catch((error: unknown) => progress(`${name}: ${String(error)}`));

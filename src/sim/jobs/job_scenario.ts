@@ -12,7 +12,7 @@ import { FAULT_KINDS, type FaultKind, type FaultOptions, Faults } from "../scena
 import type { ScenarioResult } from "../scenario/scenario.ts";
 import type { Seeded } from "../world/seeded.ts";
 import type { Settle } from "../world/world.ts";
-import { functionsOf, INPUT_PATH, inputFile } from "./catalog.ts";
+import { functionsOf, inputFiles } from "./catalog.ts";
 import { ExecutorFaults } from "./executor_faults.ts";
 import { checkJobs, leftovers, SinkCheck } from "./job_check.ts";
 import { JobClient, type JobShared } from "./job_client.ts";
@@ -86,7 +86,7 @@ class JobRun {
       hasTrace,
       functionsOf,
       slots: SLOTS,
-      turnMs: 20,
+      turnMs: 10,
       node: { snapshots: { everyEntries: 100, keepEntries: 30 } },
       canary,
     });
@@ -96,7 +96,7 @@ class JobRun {
     this.#log = new LogCheck(() => world.nowMs);
     this.#sinks = new SinkCheck(this.#jobs, this.#log);
     this.#jobs.staleOrder = ({ name }, text) => this.#log.fail("stale-order", `${name}: ${text}`);
-    this.#jobs.shared.write(INPUT_PATH, inputFile());
+    for (const [path, bytes] of inputFiles()) this.#jobs.shared.write(path, bytes);
     this.#shared = {
       world,
       thinkMs: 500,

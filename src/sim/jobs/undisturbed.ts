@@ -6,7 +6,7 @@ import { bind, type ConnectorSpec, optimise, sourcesOf, userFunctionsOf } from "
 import { VirtualFiles } from "../disk/virtual_files.ts";
 import { Arenas } from "../executors/arenas.ts";
 import { VIRTUAL_COMPRESSION } from "../executors/virtual_compression.ts";
-import { INPUT_PATH, inputFile, isOrdered, type JobSpec, planOf } from "./catalog.ts";
+import { inputFiles, isOrdered, type JobSpec, planOf } from "./catalog.ts";
 
 export interface Outcome {
   /** By root: rows as text, in order or sorted; null for a sink. */
@@ -31,7 +31,7 @@ export async function undisturbed(spec: JobSpec): Promise<Outcome> {
 async function run(spec: JobSpec): Promise<Outcome> {
   const arena = arenas.take();
   const files = new VirtualFiles();
-  files.write(INPUT_PATH, inputFile());
+  for (const [path, bytes] of inputFiles()) files.write(path, bytes);
   const tools: Tools = { disk: files.view({ changing: () => undefined }).disk, compression: VIRTUAL_COMPRESSION };
   const logical = planOf(spec);
   const pool = new InlinePool({ arena, tools, userFunctions: userFunctionsOf(logical) });
