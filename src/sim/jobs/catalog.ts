@@ -2,6 +2,7 @@
 import { type LogicalPlan, type OperatorId, type UserFunction, userFunctionsOf } from "../../plan/mod.ts";
 import { col, count, dataflow, type Sink, Stream, sum } from "../../stream/mod.ts";
 import type { Seeded } from "../world/seeded.ts";
+import { INPUT_FILES, inputPath } from "./input.ts";
 
 /** A job as a client means it. Equal texts mean equal jobs but for where they write. */
 export interface JobSpec {
@@ -29,34 +30,14 @@ export const JOB_KINDS = [
 ] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
-/** Files that all nodes see: each is read by a task of its own where a job is given so many. */
-const INPUT_FILES = 12;
-const FILE_ROWS = 60;
-const NAMES = ["ada", "bob", "cy", "dee", "eve"];
-
 export function drawJob(random: Seeded, path: string): JobSpec {
   const kind = random.pick(JOB_KINDS) ?? "filter";
   return { kind, files: 1 + random.below(INPUT_FILES), factor: 1 + random.below(4), path };
 }
 
-/** Path and content. */
-export function inputFiles(): readonly (readonly [path: string, bytes: Uint8Array])[] {
-  return Array.from({ length: INPUT_FILES }, (_, file) => {
-    const lines = Array.from({ length: FILE_ROWS }, (_row, row) => {
-      const id = file * FILE_ROWS + row;
-      return `${id},${(id * 7_919) % 1_009},${NAMES[(id * 31) % NAMES.length]}`;
-    });
-    return [inputPath(file), new TextEncoder().encode(`${["id,x,name", ...lines].join("\n")}\n`)];
-  });
-}
-
-function inputPath(file: number): string {
-  return `/shared/in/part-${file}.csv`;
-}
-
 function numbers(files: number) {
   const paths = Array.from({ length: files }, (_, file) => inputPath(file));
-  return Stream.fromCsv(paths, { schema: { id: "int64", x: "int64", name: "utf8" } });
+  return Stream.fromArrow(paths, { schema: { id: "int64", x: "int64", name: "utf8" } });
 }
 
 /** Throws from the 50th row on, which every job reads. */

@@ -2,11 +2,13 @@
  * A crowd with jobs: real nodes with real agents and executors, many jobs of many trivial tasks, and nodes that crash all the
  * while. Counts what became of the jobs, and what a task costs the leader's processor.
  */
+import { field, int64, schema } from "../../arrow/mod.ts";
 import { isEnded } from "../../cluster/mod.ts";
 import { encodeLogicalPlan } from "../../plan/mod.ts";
 import { col, dataflow, Stream } from "../../stream/mod.ts";
 import type { Settle } from "../world/world.ts";
 import { functionsOf } from "./catalog.ts";
+import { arrowFile } from "./input.ts";
 import { JobCluster } from "./job_cluster.ts";
 import { openSimClient } from "./sim_client.ts";
 
@@ -47,6 +49,8 @@ const CRASHES_A_MINUTE = 0.01;
 const DOWN_MS = 20_000;
 const SLOTS = 4;
 const ROWS_A_TASK = 10;
+/** Each can be read by a task of its own. */
+const FILE_BATCHES = 50;
 
 export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdResult> {
   const { seed, settle, nodes, jobs = 100, tasks = 200, cpuMs, progress = () => undefined } = options;
@@ -61,9 +65,14 @@ export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdRes
     await cluster.until(areReady, GROW_MS_MAX, "all nodes are ready", LOOK_MS);
     progress(`${cluster.nodes.length} nodes ready`);
   }
-  for (let file = 0; file < tasks; file++) {
-    const ids = Array.from({ length: ROWS_A_TASK }, (_, row) => file * ROWS_A_TASK + row);
-    crowd.shared.write(`/shared/crowd/${file}.csv`, new TextEncoder().encode(`${["id", ...ids].join("\n")}\n`));
+  for (let file = 0; file * FILE_BATCHES < tasks; file++) {
+    const batches = Math.min(FILE_BATCHES, tasks - file * FILE_BATCHES);
+    const rows = Array.from({ length: ROWS_A_TASK }, (_, row) => ({ id: BigInt(row) }));
+    const whole = arrowFile(
+      schema([field("id", int64, false)]),
+      Array.from({ length: batches }, () => rows),
+    );
+    crowd.shared.write(`/shared/crowd/${file}.arrow`, whole);
   }
   const client = await openSimClient(cluster, "c0");
   let leaderMs = 0;
@@ -85,7 +94,7 @@ export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdRes
   for (let index = 0; index < jobs; index++) {
     const name = `job${index}`;
     const flow = dataflow(name, () =>
-      Stream.fromCsv("/shared/crowd/*.csv", { schema: { id: "int64" } }).filter(col("id").ge(0)),
+      Stream.fromArrow("/shared/crowd", { schema: { id: "int64" } }).filter(col("id").ge(0)),
     );
     const limits = { parallelism: tasks, restartsMax: 1_000, taskRetriesMax: 1_000 };
     const submitting = client.submit({ name, plan: encodeLogicalPlan(flow.plan), bundle: null, options: limits });

@@ -12,8 +12,9 @@ import { FAULT_KINDS, type FaultKind, type FaultOptions, Faults } from "../scena
 import type { ScenarioResult } from "../scenario/scenario.ts";
 import type { Seeded } from "../world/seeded.ts";
 import type { Settle } from "../world/world.ts";
-import { functionsOf, inputFiles } from "./catalog.ts";
+import { functionsOf } from "./catalog.ts";
 import { ExecutorFaults } from "./executor_faults.ts";
+import { inputFiles } from "./input.ts";
 import { checkJobs, leftovers, SinkCheck } from "./job_check.ts";
 import { JobClient, type JobShared } from "./job_client.ts";
 import { type JobCanary, JobCluster } from "./job_cluster.ts";

@@ -6,7 +6,8 @@ import { bind, type ConnectorSpec, optimise, sourcesOf, userFunctionsOf } from "
 import { VirtualFiles } from "../disk/virtual_files.ts";
 import { Arenas } from "../executors/arenas.ts";
 import { VIRTUAL_COMPRESSION } from "../executors/virtual_compression.ts";
-import { inputFiles, isOrdered, type JobSpec, planOf } from "./catalog.ts";
+import { isOrdered, type JobSpec, planOf } from "./catalog.ts";
+import { inputFiles } from "./input.ts";
 
 export interface Outcome {
   /** By root: rows as text, in order or sorted; null for a sink. */
