@@ -34,9 +34,15 @@ export interface StartOptions {
 
 /** Nodes of one cluster under a temporary directory; all are killed and deleted at its end. */
 export class Processes {
-  readonly #directory = mkdtempSync(join(tmpdir(), "sage-cluster-bench-"));
+  readonly #directory = mkdtempSync(join(tmpdir(), "sage-cluster-"));
+  readonly #program: readonly string[];
   readonly #children = new Set<ChildProcess>();
   readonly #clients = new Set<ClusterClient>();
+
+  /** `program`: how `sage` is started. */
+  constructor(program: readonly string[] = [EXECUTABLE]) {
+    this.#program = program;
+  }
 
   get directory(): string {
     return this.#directory;
@@ -54,7 +60,7 @@ export class Processes {
   /** Starts a node, or starts it again under the same name. */
   async start(name: string, arguments_: readonly string[] = [], { core }: StartOptions = {}): Promise<NodeProcess> {
     const startMs = performance.now();
-    const command = [EXECUTABLE, "node", "--data-dir", this.#path(name), "--name", name, ...arguments_];
+    const command = [...this.#program, "node", "--data-dir", this.#path(name), "--name", name, ...arguments_];
     const [program = "", ...rest] = core === undefined ? command : ["taskset", "-c", String(core), ...command];
     const child = spawn(program, rest, {
       stdio: ["ignore", "pipe", openSync(this.#path(`${name}.log`), "a")],

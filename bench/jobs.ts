@@ -1,5 +1,5 @@
 /**
- * `npm run bench:jobs [-- --only warm,cold,throughput] [--quick]`: what jobs on a cluster have to reach (docs/benchmarks.md),
+ * `npm run bench:jobs [-- --only warm,cold,throughput,shuffle,overhead,scaling,agent,manager] [--quick]`: what jobs on a cluster have to reach (docs/benchmarks.md),
  * measured on real processes of `dist/sage`, which is built where it is missing. Answers are checked in the same run.
  */
 import { execFileSync } from "node:child_process";
@@ -7,7 +7,9 @@ import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Figure } from "./cluster_figure.ts";
 import { EXECUTABLE } from "./cluster_processes.ts";
+import { killedAgent, killedJobManager } from "./jobs_kills.ts";
 import { cold, throughput, warm } from "./jobs_latency.ts";
+import { shuffle } from "./jobs_shuffle.ts";
 import { overhead, scaling } from "./jobs_work.ts";
 
 const { values } = parseArgs({
@@ -19,8 +21,11 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   warm: () => warm(isQuick ? 60 : 300),
   cold: () => cold(isQuick ? 1 : 5),
   throughput: () => throughput(isQuick ? 4 : 12),
+  shuffle: () => shuffle({ megabytes: isQuick ? 512 : 4_096, rounds: 2 }),
   overhead: () => overhead({ rows: isQuick ? 2_000_000 : 6_000_000, pairs: isQuick ? 3 : 9 }),
   scaling: () => scaling({ rows: isQuick ? 6_000_000 : 12_000_000, pairs: isQuick ? 2 : 5 }),
+  agent: () => killedAgent(isQuick ? 10 : 30),
+  manager: () => killedJobManager(isQuick ? 10 : 30),
 };
 
 if (!existsSync(EXECUTABLE)) execFileSync("npm", ["run", "build"], { stdio: "inherit" });
