@@ -12,7 +12,7 @@ import type { SimNode } from "../nodes/sim_node.ts";
 
 /** What an executor's arena may take: so little that now and then partitions go to disk. */
 const ARENA_BYTES = 24 << 20;
-const arenas = new Arenas(ARENA_BYTES);
+const ownArenas = new Arenas(ARENA_BYTES);
 
 /** Done when they return. */
 const ORDERS: ReadonlySet<string> = new Set([
@@ -32,6 +32,8 @@ export interface JobClusterOptions extends Omit<SimClusterOptions, "agent"> {
   /** As of `VirtualEngineOptions`. */
   readonly turnMs: number;
   readonly settings?: Partial<AgentSettings>;
+  /** Default: one for each executor. */
+  readonly arenas?: Arenas;
   readonly canary?: JobCanary;
 }
 
@@ -92,7 +94,7 @@ export class JobCluster {
   }
 
   #createAgent(node: SimNode, hooks: AgentHooks): AgentApi {
-    const { functionsOf, slots, turnMs, settings, canary = {} } = this.#options;
+    const { functionsOf, slots, turnMs, settings, arenas = ownArenas, canary = {} } = this.#options;
     const { world, network, keys } = this.cluster;
     const { host, peer, addresses, identity } = node;
     const files = this.filesOf(node);

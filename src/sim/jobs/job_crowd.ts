@@ -6,6 +6,7 @@ import { field, int64, schema } from "../../arrow/mod.ts";
 import { isEnded } from "../../cluster/mod.ts";
 import { encodeLogicalPlan } from "../../plan/mod.ts";
 import { col, dataflow, Stream } from "../../stream/mod.ts";
+import { Arenas } from "../executors/arenas.ts";
 import type { Settle } from "../world/world.ts";
 import { functionsOf } from "./catalog.ts";
 import { arrowFile } from "./input.ts";
@@ -48,13 +49,22 @@ const JOBS_MS_MAX = 600_000;
 const CRASHES_A_MINUTE = 0.01;
 const DOWN_MS = 20_000;
 const SLOTS = 4;
+const ARENA_BYTES = 2 ** 31;
 const ROWS_A_TASK = 10;
 /** Each can be read by a task of its own. */
 const FILE_BATCHES = 50;
 
 export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdResult> {
   const { seed, settle, nodes, jobs = 100, tasks = 200, cpuMs, progress = () => undefined } = options;
-  const crowd = new JobCluster({ seed, settle, functionsOf, slots: SLOTS, turnMs: 20, settings: { sparesMin: 0 } });
+  const crowd = new JobCluster({
+    seed,
+    settle,
+    functionsOf,
+    slots: SLOTS,
+    turnMs: 20,
+    arenas: new Arenas(ARENA_BYTES, { isShared: true }),
+    settings: { sparesMin: 0 },
+  });
   const { cluster } = crowd;
   const { world } = cluster;
   await cluster.grow(Math.min(nodes, 5));
