@@ -12,7 +12,7 @@ import { applyCommand, subjectOf } from "./apply.ts";
 import { keyUsers } from "./apply_cluster.ts";
 import { isRevoked } from "./apply_members.ts";
 import type { AuditQuery } from "./audit.ts";
-import { type Envelope, FORMAT_MAX, readEnvelope } from "./command.ts";
+import { type Envelope, FORMAT_MAX, type RequestId, readEnvelope } from "./command.ts";
 import { emptyState, type StateData } from "./data.ts";
 import { AUDIT_SUBJECT_CHARS_MAX } from "./limits.ts";
 import type * as r from "./records.ts";
@@ -182,6 +182,11 @@ export class ClusterState {
 
   isRevoked(certificate: Pick<CertificateFacts, "peer" | "serial">): boolean {
     return isRevoked(this.#data, certificate);
+  }
+
+  /** What was answered to the request; null when it was not applied yet. */
+  outcomeOf(request: RequestId): Outcome | null {
+    return this.#data.sessions.find(request);
   }
 
   /** Keys that may be retired at `atMs`: nothing in force needs them. */

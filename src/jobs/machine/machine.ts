@@ -34,6 +34,11 @@ export function finalReason(reason: string): string {
   return FINAL + reason;
 }
 
+/** A move's reason as people read it. */
+export function shownReason(reason: string): string {
+  return reason.startsWith(FINAL) ? reason.slice(FINAL.length) : reason;
+}
+
 export interface MachineOptions {
   readonly jobId: string;
   /** Raft term of this JobManager. */
@@ -392,7 +397,7 @@ export class JobMachine {
     if (ending !== null) return ending;
     const { reason, attempt } = this.#at;
     if (reason === RESTART_ASKED) return this.#move("restarting", reason);
-    if (reason.startsWith(FINAL)) return this.#move("failed", reason.slice(FINAL.length));
+    if (reason.startsWith(FINAL)) return this.#move("failed", shownReason(reason));
     return attempt <= this.#settings.restartsMax ? this.#move("restarting", reason) : this.#move("failed", reason);
   }
 

@@ -7,5 +7,5 @@ export {
   type TaskReport,
   type UserVerb,
 } from "./facts.ts";
-export { finalReason, JobMachine, type MachineOptions } from "./machine.ts";
+export { finalReason, JobMachine, type MachineOptions, shownReason } from "./machine.ts";
 export { runName, type TaskRecord, type TaskStatus } from "./task_record.ts";

@@ -195,16 +195,22 @@ export class Agents {
           continue;
         }
         if (!this.#options.isConnected(entry.peer)) failures++;
-        if (this.#isCurrent(entry)) this.#unanswered(entry, { failures, silentMs: clock.nowMs() - sinceMs });
+        const silentMs = clock.nowMs() - sinceMs;
+        if (this.#isCurrent(entry)) this.#unanswered(entry, { failures, silentMs, isSilent: isLate(error) });
       }
       await pause(clock, failures < FAILURES_MAX ? ASK_AGAIN_MS : ASK_LOST_MS, signal);
     }
   }
 
-  #unanswered(entry: Entry, { failures, silentMs }: { readonly failures: number; readonly silentMs: number }): void {
+  /** `isSilent`: it took the question; a node may also turn it down for a moment, as until it knows the one that asks. */
+  #unanswered(
+    entry: Entry,
+    of: { readonly failures: number; readonly silentMs: number; readonly isSilent: boolean },
+  ): void {
+    const { failures, silentMs, isSilent } = of;
     const health = this.#options.healthOf(entry.peer);
     if (failures >= FAILURES_MAX || health === "dead" || health === "left") this.#lose(entry, "its node is gone");
-    else if (silentMs >= silentMsMax(entry)) {
+    else if (silentMs >= (isSilent ? silentMsMax(entry) : SILENT_MS_MAX)) {
       const reason = `its agent has not answered for ${Math.round(silentMs / 1_000)} s`;
       if (entry.state === "asking") this.#options.log.write("warn", "agent is left out", { peer: entry.peer, reason });
       this.#lose(entry, reason);
@@ -282,7 +288,12 @@ function silentMsMax({ state }: Entry): number {
 
 function askDeadlineMs(entry: Entry, silentMs: number): number {
   if (entry.state === "lost") return ASK_LOST_DEADLINE_MS;
-  return Math.min(ASK_DEADLINE_MS, Math.max(1, silentMsMax(entry) - silentMs));
+  const leftMs = silentMsMax(entry) - silentMs;
+  return leftMs <= 0 ? ASK_DEADLINE_MS : Math.min(ASK_DEADLINE_MS, leftMs);
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof SageError && (error.code === "deadline" || error.code === "timeout");
 }
 
 function isGoing(health: Health | null): boolean {

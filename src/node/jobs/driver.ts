@@ -2,7 +2,7 @@
  * One job under this JobManager: what happens is told to its `JobMachine`, and what that decides is carried out. Facts of
  * one turn are decided about together.
  */
-import type { JobRecord } from "../../cluster/mod.ts";
+import type { Actor, JobRecord, RequestId } from "../../cluster/mod.ts";
 import {
   type Action,
   type AgentFacts,
@@ -41,8 +41,15 @@ export interface JobErrorNote {
   readonly place: TaskReport["place"];
 }
 
+/** Who wants something of a job, and under which name. */
+export interface Asker {
+  readonly by: Actor;
+  readonly request: RequestId | undefined;
+}
+
 interface PendingVerb {
   readonly verb: UserVerb;
+  readonly asker: Asker;
   readonly resolve: (state: JobState) => void;
   readonly reject: (error: Error) => void;
 }
@@ -136,12 +143,14 @@ export class JobDriver {
     if (state === "restarting" || state === "scheduling") this.compiler.again();
     if (state === "restarting") this.metrics.clear();
     this.#verbs = this.#verbs.filter((pending) => {
-      if (reason !== `${pending.verb} was asked for`) return true;
+      if (reason !== reasonOf(pending)) return true;
       pending.resolve(state);
       return false;
     });
+    // One that another one came before, or that was decided about for a state that did not last.
+    const left = this.#verbs.map(({ verb }) => ({ kind: "verb", verb }) as const);
     this.#armTimeout(record);
-    this.feed({ kind: "moved", state, attempt, reason });
+    this.feed({ kind: "moved", state, attempt, reason }, ...left);
   }
 
   /** What happened since the last turn; `agents`: slots that it may use now. */
@@ -158,11 +167,16 @@ export class JobDriver {
   }
 
   /** @throws {NodeError} not-possible: the job's state does not allow it */
-  verb(verb: UserVerb): Promise<JobState> {
+  verb(verb: UserVerb, asker: Asker): Promise<JobState> {
     return new Promise((resolve, reject) => {
-      this.#verbs.push({ verb, resolve, reject });
+      this.#verbs.push({ verb, asker, resolve, reject });
       this.feed({ kind: "verb", verb });
     });
+  }
+
+  /** Who has asked for the move; null when it follows from what happened. */
+  askerOf({ reason }: Pick<Extract<Action, { kind: "move" }>, "reason">): Asker | null {
+    return this.#verbs.find((pending) => reasonOf(pending) === reason)?.asker ?? null;
   }
 
   report(peer: PeerId, report: TaskReport): void {
@@ -189,6 +203,12 @@ export class JobDriver {
   counted(name: string, attempt: number, metrics: TaskMetrics): void {
     const known = this.metrics.get(name);
     if (known === undefined || known.attempt <= attempt) this.metrics.set(name, { attempt, metrics });
+  }
+
+  /** What the task's newest run counted; null: nothing. */
+  metricsOf({ task, attempt }: Readonly<TaskRecord>): TaskMetrics | null {
+    const counted = this.metrics.get(`${task.fragment}.${task.index}`);
+    return counted === undefined || counted.attempt !== attempt ? null : counted.metrics;
   }
 
   /** Calls `changed` after each turn, until the function that it gives is called. */
@@ -280,6 +300,11 @@ export class JobDriver {
 }
 
 const TIMEOUT_MS_MAX = 300 * 24 * 3_600_000;
+
+/** As the machine gives it. */
+function reasonOf({ verb }: Pick<PendingVerb, "verb">): string {
+  return `${verb} was asked for`;
+}
 
 function isCalledOff(state: JobState): boolean {
   return state === "cancelling" || state === "failing";

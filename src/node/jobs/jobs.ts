@@ -26,7 +26,7 @@ import { NodeError } from "../error.ts";
 import type { Gossip } from "../gossip.ts";
 import type { Own } from "../own.ts";
 import type { NodePorts } from "../ports.ts";
-import type { Replica } from "../replica.ts";
+import { ANSWER_TIMEOUT_MS, type Replica } from "../replica.ts";
 import type { Standing } from "../standing.ts";
 import { AgentCalls } from "./calls.ts";
 import { Contents } from "./contents.ts";
@@ -222,7 +222,8 @@ export class Jobs {
       replica,
       calls: this.#calls,
       contents: this.contents,
-      propose: (command: Command) => replica.propose(command, own.actor),
+      propose: (command: Command, asker) =>
+        replica.propose(command, asker?.by ?? own.actor, ANSWER_TIMEOUT_MS, asker?.request),
       isConnected: (peer) => transport.isConnected(peer),
       healthOf: (peer) => gossip()?.member(peer)?.health ?? null,
     });

@@ -7,11 +7,12 @@ import {
   PART_BYTES_MAX,
   PARTS_BYTES_MAX,
 } from "../../cluster/mod.ts";
-import { type Action, canMove, finalReason } from "../../jobs/mod.ts";
-import type { BlobHash, Clock, Log } from "../../kernel/mod.ts";
+import { type Action, canMove, finalReason, isEnded, type JobState } from "../../jobs/mod.ts";
+import type { Clock, Log } from "../../kernel/mod.ts";
 import type { Replica } from "../replica.ts";
 import type { Made, Part } from "./compiler.ts";
-import type { JobDriver } from "./driver.ts";
+import type { Asker, JobDriver } from "./driver.ts";
+import { endNotesOf } from "./end_notes.ts";
 import { pause } from "./pause.ts";
 import { encodeNotes } from "./submission.ts";
 
@@ -21,12 +22,13 @@ export interface LogWriterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly replica: Replica;
-  readonly propose: (command: Command) => ReturnType<Replica["propose"]>;
+  readonly propose: (command: Command, asker: Asker | null) => ReturnType<Replica["propose"]>;
   readonly isStopped: () => boolean;
 }
 
 export type Move = Extract<Action, { kind: "move" }>;
 
+const NOTHING = { made: null, asker: null };
 const RETRY_MS = 500;
 /** Content that another job held too may go with that job, just before this one takes hold of it. */
 const GONE_MAX = 5;
@@ -45,20 +47,23 @@ export class LogWriter {
   async move(
     driver: JobDriver,
     action: Move,
-    of: { readonly made: Made | null; readonly next: Move | null },
+    of: { readonly made: Made | null; readonly next: Move | null; readonly asker: Asker | null },
   ): Promise<void> {
     const { isStopped, log, clock } = this.#options;
     let step = action;
     let carried = of.made;
     let following = of.next;
+    let { asker } = of;
     let goneCount = 0;
     while (!isStopped() && this.#isAt(driver.jobId, action)) {
       try {
-        const proposed = this.#propose(driver.jobId, step, carried);
-        if (following !== null) this.#propose(driver.jobId, following, null).catch(() => undefined);
+        const proposed = this.#propose(driver, step, { made: carried, asker });
+        if (following !== null) this.#propose(driver, following, NOTHING).catch(() => undefined);
         following = null;
         const outcome = await proposed;
         if (outcome.ok) return;
+        // Under the asker's name the log would answer the same again.
+        asker = null;
         const { code, message } = outcome;
         const { to } = step;
         // The state here is without it by now: the next try brings it along.
@@ -90,32 +95,43 @@ export class LogWriter {
     return record !== undefined && record.state === from && record.attempt === attempt;
   }
 
-  async #propose(jobId: string, { from, to, attempt, reason }: Move, made: Made | null) {
-    const { term } = this.#options;
+  async #propose(
+    driver: JobDriver,
+    { from, to, attempt, reason }: Move,
+    { made, asker }: { readonly made: Made | null; readonly asker: Asker | null },
+  ) {
+    const { term, propose } = this.#options;
+    const { jobId } = driver;
     const move = { kind: "job.move", jobId, from, to, attempt, reason, term } as const;
-    if (made === null) return this.#options.propose(move);
+    if (made === null) return propose({ ...move, ...endOf(driver, to) }, asker);
     const notes = encodeNotes(made.notes);
     const { state } = this.#options.replica;
     const missing = made.parts.filter(({ hash }) => !state.blobs.has(hash));
     const bytes = missing.reduce((sum, part) => sum + part.bytes.length, 0);
     if (bytes <= PARTS_BYTES_MAX && missing.every((part) => part.bytes.length <= PART_BYTES_MAX)) {
       const blobs = made.parts.filter((part) => !missing.includes(part)).map(({ hash }) => hash);
-      return this.#options.propose({ ...move, notes, blobs, parts: missing });
+      return propose({ ...move, notes, blobs, parts: missing }, asker);
     }
     for (const part of missing) await this.#put(part);
-    return this.#options.propose({
-      ...move,
-      notes,
-      blobs: [...new Set(made.parts.map(({ hash }) => hash))] as BlobHash[],
-    });
+    const blobs = [...new Set(made.parts.map(({ hash }) => hash))];
+    return propose({ ...move, notes, blobs }, asker);
   }
 
   async #put({ hash, bytes }: Part): Promise<void> {
     const blobBytes = bytes.length;
     for (let offset = 0; offset < blobBytes; offset += CHUNK_BYTES_MAX) {
       const chunk = bytes.slice(offset, offset + CHUNK_BYTES_MAX);
-      await this.#options.propose({ kind: "blob.chunk", hash, blobBytes, offset, bytes: chunk });
+      await this.#options.propose({ kind: "blob.chunk", hash, blobBytes, offset, bytes: chunk }, null);
     }
-    await this.#options.propose({ kind: "blob.commit", hash });
+    await this.#options.propose({ kind: "blob.commit", hash }, null);
   }
+}
+
+/** What later JobManagers show of an attempt that is over. */
+function endOf(driver: JobDriver, to: JobState): { readonly notes?: Uint8Array } {
+  if (!isEnded(to) && to !== "restarting") return {};
+  const notes = driver.compiler.noted();
+  // One that this JobManager knows nothing of but its end stays as it was noted.
+  if (notes === null || (driver.outline === null && notes.end !== undefined)) return {};
+  return { notes: encodeNotes({ ...notes, end: endNotesOf(driver) }) };
 }

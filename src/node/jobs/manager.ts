@@ -14,7 +14,7 @@ import { Agents, type DeployOrder, type Inventory } from "./agents.ts";
 import { allocate, type Claim, type FreeAgent, withoutUsed } from "./allocation.ts";
 import type { AgentCalls } from "./calls.ts";
 import type { Contents } from "./contents.ts";
-import { type DriverHost, JobDriver } from "./driver.ts";
+import { type Asker, type DriverHost, JobDriver } from "./driver.ts";
 import { LogWriter, type Move } from "./log_writer.ts";
 
 export interface ManagerOptions {
@@ -27,7 +27,8 @@ export interface ManagerOptions {
   readonly replica: Replica;
   readonly calls: AgentCalls;
   readonly contents: Contents;
-  readonly propose: (command: Command) => ReturnType<Replica["propose"]>;
+  /** As the asker's, where there is one. */
+  readonly propose: (command: Command, asker: Asker | null) => ReturnType<Replica["propose"]>;
   readonly isConnected: (peer: PeerId) => boolean;
   readonly healthOf: (peer: PeerId) => Health | null;
 }
@@ -191,7 +192,8 @@ export class JobManager implements DriverHost {
 
   move(driver: JobDriver, action: Extract<Action, { kind: "move" }>): void {
     const { made } = driver.compiler;
-    void this.#writer.move(driver, action, { made, next: this.#afterwards(driver, action) });
+    const next = this.#afterwards(driver, action);
+    void this.#writer.move(driver, action, { made, next, asker: driver.askerOf(action) });
   }
 
   /** Where nothing is to be done in between, the move behind is made with it. */
@@ -209,8 +211,8 @@ export class JobManager implements DriverHost {
   }
 
   /** @throws {NodeError} not-possible, not-leader */
-  async verb(jobId: string, verb: UserVerb): Promise<JobState | null> {
-    return (await this.driver(jobId)?.verb(verb)) ?? null;
+  async verb(jobId: string, verb: UserVerb, asker: Asker): Promise<JobState | null> {
+    return (await this.driver(jobId)?.verb(verb, asker)) ?? null;
   }
 
   /** Something of the log was applied here. */

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { MachineSettings } from "../../jobs/mod.ts";
 import type { BlobHash } from "../../kernel/mod.ts";
 import { blobHash, decodeValue, encodeValue, type JobOptions, jobOptions, parse } from "../../protocol/mod.ts";
+import { END_NOTES, type EndNotes } from "./end_notes.ts";
 
 const SUBMISSION = v.object({
   version: v.literal(1),
@@ -10,7 +11,13 @@ const SUBMISSION = v.object({
   bundle: v.nullable(blobHash),
   options: jobOptions,
 });
-const NOTES = v.object({ version: v.literal(1), outline: blobHash, plan: blobHash, text: blobHash });
+const NOTES = v.object({
+  version: v.literal(1),
+  outline: blobHash,
+  plan: blobHash,
+  text: blobHash,
+  end: v.optional(END_NOTES),
+});
 
 export interface Submission {
   /** Logical plan. */
@@ -25,6 +32,8 @@ export interface Notes {
   /** Physical plan. */
   readonly plan: BlobHash;
   readonly text: BlobHash;
+  /** How the attempt went that ended last. */
+  readonly end?: EndNotes | undefined;
 }
 
 export function encodeSubmission({ plan, bundle, options }: Submission): Uint8Array {
@@ -36,8 +45,8 @@ export function decodeSubmission(bytes: Uint8Array): Submission {
   return parse(SUBMISSION, decodeValue(bytes), "what the log keeps of a job");
 }
 
-export function encodeNotes({ outline, plan, text }: Notes): Uint8Array {
-  return encodeValue({ version: 1, outline, plan, text });
+export function encodeNotes({ outline, plan, text, end }: Notes): Uint8Array {
+  return encodeValue({ version: 1, outline, plan, text, ...(end === undefined ? {} : { end }) });
 }
 
 /** Null when nothing was noted. @throws {ProtocolError} */

@@ -1,8 +1,9 @@
 import type { JobRecord } from "../../cluster/mod.ts";
+import { shownReason } from "../../jobs/mod.ts";
 import { jobFind, jobGet, jobList, jobSubmit, jobVerb, on, type Served } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { encodeSubmission, summaryOf } from "../jobs/mod.ts";
-import { command, freshen, type ServiceContext } from "./context.ts";
+import { command, freshen, type ServiceContext, valueOf } from "./context.ts";
 
 const PAGE_COUNT = 100;
 const FOUND_MAX = 32;
@@ -31,7 +32,9 @@ export function jobServices(context: ServiceContext): Served[] {
     on(jobGet, async ({ jobId, consistency }, call) => {
       const freshness = await freshen(context, call, consistency);
       const job = replica.state.jobs.get(jobId);
-      return { job: job === undefined ? null : { ...job, ...summaryOf(job) }, freshness };
+      if (job === undefined) return { job: null, freshness };
+      const history = job.history.map((step) => ({ ...step, reason: shownReason(step.reason) }));
+      return { job: { ...job, ...summaryOf(job), history }, freshness };
     }),
     submitService(context),
     verbService(context),
@@ -63,23 +66,24 @@ function submitService(context: ServiceContext): Served {
 
 function verbService(context: ServiceContext): Served {
   const { replica, jobs } = context;
-  return on(jobVerb, async ({ jobId, verb, request }, call) => {
+  return on(jobVerb, async ({ jobId, verb, request, by: passedOn }, call) => {
     if (verb === "delete") {
       const state = replica.state.jobs.get(jobId)?.state ?? "deleted";
       await command(context, call, { kind: "job.delete", jobId }, request);
       return { state };
     }
-    const body = { jobId, verb, ...(request === undefined ? {} : { request }) };
+    const by = call.role === "node" && passedOn !== undefined ? passedOn : context.actor(call.peer);
+    const body = { jobId, verb, by, ...(request === undefined ? {} : { request }) };
     return jobs().atLeader(
       call,
       async (manager) => {
         const record = replica.state.jobs.get(jobId);
         if (record === undefined) throw new NodeError("not-found", `There is no job ${jobId}.`);
-        // What was asked for again has been done already.
-        if (request !== undefined && record.history.at(-1)?.reason === `${verb} was asked for`) {
-          return { state: record.state };
-        }
-        const state = await manager.verb(jobId, verb);
+        const known = request === undefined ? null : replica.state.outcomeOf(request);
+        // It has come again. Where an earlier JobManager came too late with it, it is still to be done.
+        if (known?.ok === true) return { state: record.state };
+        if (known?.code === "session-expired") valueOf(known);
+        const state = await manager.verb(jobId, verb, { by, request: known === null ? request : undefined });
         if (state === null) throw new NodeError("not-possible", `Job ${record.number} is of other software.`);
         return { state };
       },

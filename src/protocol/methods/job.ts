@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { defineMethod } from "../rpc/method.ts";
 import { blobHash, bytes, durationMs, integer, list, peerId, text, wallMs } from "../schema.ts";
-import { consistency, freshness, PAGE_COUNT_MAX, reason, requestId } from "./common.ts";
+import { actor, consistency, freshness, PAGE_COUNT_MAX, reason, requestId } from "./common.ts";
 
 export const jobId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "not a job id"));
 
@@ -62,6 +62,8 @@ export const jobVerb = defineMethod({
     jobId,
     verb: v.picklist(["stop", "cancel", "restart", "continue", "delete"]),
     request: v.optional(requestId),
+    /** Who asks, where a node passes it on. */
+    by: v.optional(actor),
   }),
   reply: v.object({ state: jobState }),
   minRole: "submit",

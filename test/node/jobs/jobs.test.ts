@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type JobProgress, jobFind, jobRows, jobShow, jobWatch } from "../../../src/protocol/mod.ts";
+import { type JobProgress, jobFind, jobGet, jobRows, jobShow, jobVerb, jobWatch } from "../../../src/protocol/mod.ts";
 import { planOf } from "../../jobs/machine/plans.ts";
 import type { Script } from "./scripted_agent.ts";
 import { JobsWorld } from "./world.ts";
@@ -91,6 +91,8 @@ it.each([50, 200, 350, 500, 650, 800, 950, 1_200])(
 
 it("an agent that answers nothing holds up a new JobManager for three seconds, and its late tasks are called off", async () => {
   const at = await world(5, { taskMs: 8_000 });
+  // Connections from before nodes were admitted are gone by then.
+  await at.cluster.world.run(30_000);
   const { jobId } = await at.submit("scan 6", {});
   await at.until(jobId, "running");
   const leader = at.cluster.leader;
@@ -217,6 +219,68 @@ it("jobs are cancelled, restarted and deleted as asked, and refuse what their st
   expect(at.stateOf(jobId)).toBeUndefined();
   for (const agent of at.agents.values()) expect(agent.held.size).toBe(0);
   await expect(at.verb(jobId, "cancel")).rejects.toMatchObject({ code: "not-found" });
+});
+
+it("a verb that is sent again has been done, and one that is asked anew says the job's state", async () => {
+  const at = await world(3, { taskMs: 1_000 });
+  const { jobId } = await at.submit("scan 2");
+  await at.until(jobId, "running");
+  const request = { session: "session-of-client", sequence: 1, answeredTo: 0, since: 0 };
+  const cancel = (sequence: number) =>
+    at.call<{ state: string }>(jobVerb, { jobId, verb: "cancel", request: { ...request, sequence } });
+  const { name } = at.follower;
+  expect((await cancel(1)).state).toBe("cancelling");
+  await at.until(jobId, "cancelled");
+  expect((await cancel(1)).state).toBe("cancelled");
+  await expect(cancel(2)).rejects.toMatchObject({ code: "not-possible", message: /has ended: it is cancelled/ });
+  const audit = at.cluster.leader?.node?.replica.state.audit() ?? [];
+  const asked = audit.filter(({ subject }) => subject === `${jobId} running → cancelling`);
+  expect(asked).toMatchObject([{ kind: "job.move", name, outcome: "ok" }]);
+});
+
+it("of two verbs at once one is done, and the other one is refused", async () => {
+  const at = await world(3, { taskMs: 1_000 });
+  const { jobId } = await at.submit("scan 2");
+  await at.until(jobId, "running");
+  const [stopped, cancelled] = await Promise.allSettled([at.verb(jobId, "stop"), at.verb(jobId, "cancel")]);
+  const refused = stopped.status === "rejected" ? stopped : cancelled;
+  expect(refused).toMatchObject({ status: "rejected", reason: { code: "not-possible" } });
+  expect([stopped.status, cancelled.status]).toContain("fulfilled");
+});
+
+it("what an ended job counted, how often its tasks ran and its last error are shown by the next JobManager too", async () => {
+  let failures = 0;
+  const place = { file: "job.ts", line: 3, column: 5, text: "  boom();" };
+  const at = await world(5, {
+    fails: ({ order }) => (order.task.index === 1 && failures++ < 1 ? { reason: "disk", isFinal: false, place } : null),
+  });
+  const { jobId } = await at.submit("scan 3");
+  await at.until(jobId, "finished");
+  const show = () => at.call<JobProgress>(jobShow, { jobId, hasTasks: true });
+  const before = await show();
+  expect(before.lastError).toEqual({ reason: "task 0.1: disk", place });
+  expect(before.stages).toMatchObject([{ rowsIn: 30, rowsOut: 9, bytesOut: 300, elapsedMs: 300, finished: 3 }]);
+  const leader = at.cluster.leader;
+  leader?.host.die();
+  await at.cluster.until(() => at.cluster.leader !== null && at.cluster.leader !== leader, 10_000, "another leads", 10);
+  const after = await show();
+  expect(after.stages).toEqual(before.stages);
+  expect(after.lastError).toEqual(before.lastError);
+  expect(after.tasks).toMatchObject([{ fragment: 0, index: 1, failures: 1, losses: 0, reasons: ["disk"] }]);
+});
+
+it("the history of a job gives reasons as people read them", async () => {
+  const at = await world(3, { fails: () => ({ reason: "boom", isFinal: true }) });
+  const { jobId } = await at.submit("scan 1");
+  await at.until(jobId, "failed");
+  const { job } = await at.call<{ job: { history: { state: string; reason: string }[] } }>(jobGet, {
+    jobId,
+    consistency: "leader",
+  });
+  expect(job.history.slice(-2)).toMatchObject([
+    { state: "failing", reason: "task 0.0: boom" },
+    { state: "failed", reason: "task 0.0: boom" },
+  ]);
 });
 
 it("a stopped job is continued", async () => {

@@ -29,7 +29,7 @@ export interface Script {
   readonly planOf: (logical: string) => PhysicalPlan;
   readonly taskMs: number;
   /** What becomes of a run instead of its end; null: it ends. */
-  readonly fails?: (run: HeldRun) => { readonly reason: string; readonly isFinal: boolean } | null;
+  readonly fails?: (run: HeldRun) => (Pick<TaskReport, "reason" | "isFinal"> & Partial<TaskReport>) | null;
   readonly rowsPerTask: number;
 }
 
@@ -198,7 +198,14 @@ export class ScriptedAgent implements AgentApi {
   }
 
   #reportOf({ jobId, jobAttempt, order }: HeldRun, status: TaskReport["status"]): TaskReport {
-    return { jobId, jobAttempt, task: order.task, attempt: order.attempt, status, outputBytes: 100 };
+    const run = { jobId, jobAttempt, task: order.task, attempt: order.attempt, status, outputBytes: 100 };
+    return status === "finished" ? { ...run, metrics: this.#metrics } : run;
+  }
+
+  get #metrics() {
+    const { rowsPerTask, taskMs } = this.#script;
+    const rows = { rowsIn: 10, rowsOut: rowsPerTask };
+    return { ...rows, bytesOut: 100, spilledBytes: 0, backpressureMs: 1, elapsedMs: taskMs };
   }
 
   #report(held: HeldRun, status: TaskReport["status"], more: Partial<TaskReport> = {}): void {
