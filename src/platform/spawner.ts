@@ -21,7 +21,7 @@ function spawnProcess(options: SpawnOptions, hooks: SpawnHooks): SpawnedProcess 
   const { file, args } = selfCommand([kind]);
   const child = spawn(file, [...args], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { ...process.env, ...environment },
+    env: { ...withoutSecrets(process.env), ...environment },
     // A group of its own: a terminal's Ctrl-C is for the node, and what a job starts ends with its executor.
     detached: true,
   });
@@ -48,6 +48,11 @@ function spawnProcess(options: SpawnOptions, hooks: SpawnHooks): SpawnedProcess 
     usage: pid === undefined ? () => null : usageReader(pid),
     limitMemory: (bytes) => group?.limitMemory(bytes) ?? false,
   };
+}
+
+/** What the node was given to join with is not for the code of jobs. */
+function withoutSecrets({ SAGE_TOKEN: _, SAGE_CREDENTIALS: __, ...others }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return others;
 }
 
 /** Calls back once: when the process is gone and its output has been read, or when it cannot be started. */
