@@ -41,10 +41,14 @@ export function filesIn(directory: string): string[] {
     .sort();
 }
 
-/** Name and content of all files. What is in Parquet files counts as rows: how they are cut into pages may differ. */
+/**
+ * Name and content of all files but temporary ones. What is in Parquet files counts as rows: how they are cut into pages
+ * may differ.
+ */
 export async function contentOf(directory: string): Promise<Record<string, string>> {
   const contents: Record<string, string> = {};
-  for (const name of filesIn(directory)) contents[name] = await digestOfFile(join(directory, name));
+  for (const name of filesIn(directory).filter((each) => !each.endsWith(".tmp")))
+    contents[name] = await digestOfFile(join(directory, name));
   return contents;
 }
 

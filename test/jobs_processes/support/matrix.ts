@@ -144,7 +144,7 @@ class Matrix {
         ...(hosts === null ? {} : { hosts: hosts.hosts }),
         ...(kind === "slow disk" ? { env: { BUN_OPTIONS: `--preload ${slow}` } } : {}),
         ...(kind === "full work disk"
-          ? { memory: "128MiB", prepare: (path: string) => mountSmall(path, WORK_DISK, mounts) }
+          ? { memory: "512MiB", prepare: (path: string) => mountSmall(path, WORK_DISK, mounts) }
           : {}),
       });
       if (kind === "slow network") hosts?.limit("40mbit");

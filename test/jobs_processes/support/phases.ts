@@ -14,10 +14,17 @@ const LOOK_MS = 25;
 /** Waits for it; gives what the job was at then, or null when it ended before. */
 export async function reached(job: Job, phase: Phase): Promise<string | null> {
   if (phase === "before deploy") return "submitted";
-  for (;;) {
-    const progress = await job.status();
+  // Watchers are told each state at once, and of what goes on within one twice a second.
+  for await (const progress of phase === "at the commit" ? job.watch() : looks(job)) {
     if (ENDED.has(progress.state)) return null;
     if (isIn(progress, phase)) return stateText(progress);
+  }
+  return null;
+}
+
+async function* looks(job: Job): AsyncGenerator<JobProgress> {
+  for (;;) {
+    yield await job.status();
     await pause(LOOK_MS);
   }
 }
