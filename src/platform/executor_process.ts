@@ -8,6 +8,7 @@ import { createKeys, publicKeyOfSeed } from "./keys.ts";
 import { createTransport } from "./network/mod.ts";
 import { systemRandom } from "./random.ts";
 import { firstLineOfInput } from "./standard_input.ts";
+import { endWithParent } from "./watchdog.ts";
 
 /** Its stderr is the job's log: only what is worth a line there. */
 const log: Log = {
@@ -41,6 +42,8 @@ function portsOf(setup: ExecutorSetup): ExecutorPorts {
   const { memoryBytes, workersPerSlot, userCallMsMax } = setup;
   const privateKey = Uint8Array.from(Buffer.from(setup.privateKey, "hex"));
   const keyPair = { privateKey, publicKey: publicKeyOfSeed(privateKey) };
+  // The job's code is in the main thread then, where the end of standard input may be noticed by nobody.
+  if (workersPerSlot === 0) endWithParent();
   const engine = new ExecutorEngine({ memoryBytes, workersPerSlot, userCallMsMax });
   engine.warmUp();
   return {

@@ -31,3 +31,21 @@ export function startWatchdog(options: WatchdogOptions): () => void {
   worker.unref();
   return () => void worker.terminate();
 }
+
+const PARENT_WATCH_MS = 1_000;
+
+/** Needs no turn of the main thread. Children of a process that has ended are given to another one. */
+const PARENT_WATCHER = `
+const { workerData } = require("node:worker_threads");
+setInterval(() => {
+  if (process.ppid === workerData.parent) return;
+  try { process.kill(-process.pid, "SIGKILL"); } catch {}
+  process.kill(process.pid, "SIGKILL");
+}, workerData.everyMs);
+`;
+
+/** Ends the process, and its group where it leads one, about a second after its parent, whatever the main thread does. */
+export function endWithParent(): void {
+  const workerData = { parent: process.ppid, everyMs: PARENT_WATCH_MS };
+  new Worker(PARENT_WATCHER, { eval: true, workerData }).unref();
+}

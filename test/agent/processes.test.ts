@@ -116,17 +116,24 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(200 << 20);
   });
 
-  test("an agent that is killed leaves no executor behind, computing or not", async () => {
-    const script = join(import.meta.dirname, "support/agent_process.ts");
-    const child: ChildProcess = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
-    let said = "";
-    child.stdout?.on("data", (bytes: Buffer) => {
-      said += bytes.toString();
-    });
-    const pids = await eventually(() => /pids (\d+) (\d+)/.exec(said), 60_000);
-    child.kill("SIGKILL");
-    for (const pid of [Number(pids[1]), Number(pids[2])]) await eventually(() => !isAlive(pid), 5_000);
-  });
+  const places = [
+    ["in a worker", "1"],
+    ["in the main thread", "0"],
+  ] as const;
+  test.each(places)(
+    "an agent that is killed leaves no executor behind, also not one that computes %s",
+    async (_, workers) => {
+      const script = join(import.meta.dirname, "support/agent_process.ts");
+      const child: ChildProcess = spawn(process.execPath, [script, workers], { stdio: ["ignore", "pipe", "inherit"] });
+      let said = "";
+      child.stdout?.on("data", (bytes: Buffer) => {
+        said += bytes.toString();
+      });
+      const pids = await eventually(() => /pids (\d+) (\d+)/.exec(said), 60_000);
+      child.kill("SIGKILL");
+      for (const pid of [Number(pids[1]), Number(pids[2])]) await eventually(() => !isAlive(pid), 5_000);
+    },
+  );
 });
 
 function isAlive(pid: number): boolean {

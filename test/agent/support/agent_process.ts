@@ -2,7 +2,8 @@
 import { realAgent } from "./real_agent.ts";
 import { blob, deploy, eventually, jobOf } from "./real_job.ts";
 
-const real = await realAgent({ slots: 1, hooks: { blob } });
+const workersPerSlot = Number(process.argv[2] ?? 1);
+const real = await realAgent({ slots: 1, workersPerSlot, hooks: { blob } });
 const job = await jobOf(
   `Stream.generate(9).map((row) => { console.error("pid", process.pid); while (true); }, { x: "int64" })`,
 );
