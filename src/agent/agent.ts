@@ -118,7 +118,7 @@ export class Agent implements AgentApi {
   start(): void {
     const { disk } = this.#ports;
     const { directory } = this.#options;
-    disk.remove(directory);
+    this.#removeOld(directory);
     disk.makeDirectory(directory);
     this.#parts.executors.start();
   }
@@ -131,7 +131,29 @@ export class Agent implements AgentApi {
     results.close();
     logs.close();
     this.#jobs.clear();
-    this.#ports.disk.remove(this.#options.directory);
+    const { disk } = this.#ports;
+    disk.remove(this.#putAside(this.#options.directory));
+  }
+
+  /** What an earlier process has left may be much. */
+  #removeOld(directory: string): void {
+    const { disk } = this.#ports;
+    if (disk.removeSoon === undefined) disk.remove(directory);
+    else disk.removeSoon(this.#putAside(directory));
+  }
+
+  /** Gives the directory another name, under which nothing finds it that is removing parts of it; gives what to remove. */
+  #putAside(directory: string): string {
+    const { disk, clock } = this.#ports;
+    if (disk.removeSoon === undefined || disk.stat(directory) === null) return directory;
+    const aside = `${directory}.old`;
+    try {
+      disk.makeDirectory(aside);
+      disk.rename(directory, `${aside}/${clock.wallMs()}`);
+      return aside;
+    } catch {
+      return directory;
+    }
   }
 
   services(): readonly Served[] {

@@ -3,6 +3,7 @@ import type * as v from "valibot";
 import {
   type Address,
   type Channel,
+  type Disk,
   type KeyPair,
   type PeerId,
   type ProcessUsage,
@@ -250,13 +251,19 @@ export class ExecutorProcess {
     this.#phase = "ended";
     this.#session?.close("the executor has ended");
     try {
-      this.#parts.ports.disk.remove(this.directory);
+      removeSoon(this.#parts.ports.disk, this.directory);
     } catch (error) {
       this.#parts.ports.log.write("warn", "directory of an executor not removed", { reason: String(error) });
     }
     this.#parts.ended(this, end);
     this.#resolveEnded();
   }
+}
+
+/** Gigabytes may have been spilled: the node goes on meanwhile. */
+function removeSoon(disk: Disk, path: string): void {
+  if (disk.removeSoon === undefined) disk.remove(path);
+  else disk.removeSoon(path);
 }
 
 /** The node's hosts, with ports of the executor's own. */

@@ -40,6 +40,8 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** Removes a file, or a directory with all in it; nothing happens when there is none. */
   remove(path: string): void;
+  /** The same besides what else goes on, where the machine can; nobody is told of failures. */
+  removeSoon?(path: string): void;
   /** With parents; nothing happens when it exists. */
   makeDirectory(path: string): void;
   /** Makes the directories above `path` that are missing; gives those it made, outermost first. */

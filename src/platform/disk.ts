@@ -7,6 +7,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  rm,
   rmSync,
   statSync,
   writeSync,
@@ -31,6 +32,9 @@ export function nodeDisk(): Disk {
     remove(path) {
       rmSync(path, { recursive: true, force: true });
       unfinished.delete(path);
+    },
+    removeSoon(path) {
+      rm(path, { recursive: true, force: true }, () => unfinished.delete(path));
     },
     makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
     makeParents,
