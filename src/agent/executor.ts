@@ -207,7 +207,7 @@ export class ExecutorProcess {
   }
 
   #limitText(): string {
-    return `its limit is ${sizeText(this.#memoryBytesMax)}: the memory of its slots and ${sizeText(this.#parts.settings.overheadBytes)} for itself`;
+    return `its limit is ${sizeText(this.#memoryBytesMax)}: the memory of its slots and ${sizeText(this.#parts.settings.overheadBytes)} for itself. Give nodes more with --memory, or fewer --slots`;
   }
 
   #lookAtStart(): void {

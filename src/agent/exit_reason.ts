@@ -25,7 +25,8 @@ export function exitReason(how: ProcessExit, asked: Asked | null, lastWords: str
   if (startError !== null) return { reason: `the executor could not be started: ${startError}`, isJobsFault: false };
   if (asked !== null) return { reason: `the executor was ended: ${asked.reason}`, isJobsFault: asked.isJobsFault };
   if (how.isOutOfMemory) {
-    const reason = "the system ended the executor: it took more memory than its limit";
+    const reason =
+      "the system ended the executor: it took more memory than its limit. Give nodes more with --memory, or fewer --slots";
     return { reason, isJobsFault: true };
   }
   const said = lastWords === "" ? "" : `; it said last: ${lastWords}`;

@@ -22,6 +22,7 @@ export type ClusterOptionName =
   | "announce"
   | "name"
   | "slots"
+  | "user-call-timeout"
   | "voter"
   | "mdns"
   | "config"
@@ -81,6 +82,11 @@ export const NODE: CommandSpec = {
     { name: "name", value: "NAME", description: "Name in tables and logs (default: the one it had, or the host's)" },
     { name: "slots", value: "N", description: "Tasks that run at the same time (default: one per two cores)" },
     { name: "memory", value: "SIZE", description: "Memory for jobs (default: 60 % of RAM)" },
+    {
+      name: "user-call-timeout",
+      value: "TIME",
+      description: "Longest call of a job's function, such as 30s, or none (default: 5min)",
+    },
     { name: "voter", value: "auto|yes|no", description: "Whether it may vote in elections (default: auto)" },
     {
       name: "mdns",

@@ -47,13 +47,13 @@ export function parseSize(text: string, of: { readonly option: string; readonly 
 }
 
 /** `500ms`, `30s`, `10m`, `1h`; a plain number is seconds. */
-export function parseTimeout(text: string, command = "run"): number {
+export function parseTimeout(text: string, command = "run", option = "timeout"): number {
   const timeoutMs = scaled(text, TIME_FACTOR);
   if (timeoutMs === null) {
-    throw new UsageError(`--timeout ${text} is not a time. Write one such as 500ms, 30s or 10m.`, { command });
+    throw new UsageError(`--${option} ${text} is not a time. Write one such as 500ms, 30s or 10m.`, { command });
   }
   if (timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) {
-    throw new UsageError(`--timeout ${text} is out of range: from 1ms to 24 days.`, { command });
+    throw new UsageError(`--${option} ${text} is out of range: from 1ms to 24 days.`, { command });
   }
   return Math.floor(timeoutMs);
 }

@@ -36,6 +36,8 @@ export interface AgentShare {
   readonly version: string;
   readonly slots: number;
   readonly memoryBytes: number;
+  /** A call of a job's function may take so long; null: for ever. */
+  readonly userCallMsMax?: number | null;
 }
 
 export interface NodeHost {
@@ -93,14 +95,22 @@ export async function openNodeHost(options: NodeHostOptions): Promise<NodeHost> 
 function createAgent(
   { clock, random, keys, log, transport, identity }: NodePorts,
   { dataDir, listen }: NodeHostOptions,
-  { version, slots, memoryBytes, hooks }: AgentShare & { readonly hooks: AgentHooks },
+  { version, slots, memoryBytes, userCallMsMax, hooks }: AgentShare & { readonly hooks: AgentHooks },
 ): Agent {
   const ports = { clock, random, keys, log, transport, identity, spawner: processSpawner, disk: nodeDisk() };
   const workersPerSlot = Math.max(1, Math.floor(navigator.hardwareConcurrency / slots));
   const directory = resolve(dataDir, "work");
   return new Agent(
     { ...ports, load: cpuLoad() },
-    { version, slots, memoryBytes, directory, workersPerSlot, listen },
+    {
+      version,
+      slots,
+      memoryBytes,
+      directory,
+      workersPerSlot,
+      listen,
+      settings: userCallMsMax === undefined ? {} : { userCallMsMax },
+    },
     hooks,
   );
 }

@@ -94,10 +94,11 @@ async function serve(on: Terminal, serving: Serving, options: NodeCommandOptions
 }
 
 /** What the node's agent offers. */
-async function agentShare({ slots, memoryBytes }: NodeCommandOptions) {
+async function agentShare({ slots, memoryBytes, userCallMsMax }: NodeCommandOptions) {
   const machine = await machineDefaults();
   const { version } = packageData;
-  return { version, slots: slots ?? machine.slots, memoryBytes: memoryBytes ?? machine.memoryBytes };
+  const share = { version, slots: slots ?? machine.slots, memoryBytes: memoryBytes ?? machine.memoryBytes };
+  return { ...share, ...(userCallMsMax === undefined ? {} : { userCallMsMax }) };
 }
 
 async function nodeOptions(options: NodeCommandOptions, name: string): Promise<NodeOptions> {

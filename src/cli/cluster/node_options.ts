@@ -3,7 +3,7 @@ import type { Address, LogLevel } from "../../kernel/mod.ts";
 import { NODE } from "../commands_cluster.ts";
 import { UsageError } from "../error.ts";
 import type { ParsedCommand } from "../parse.ts";
-import { parseMemory } from "../values.ts";
+import { parseMemory, parseTimeout } from "../values.ts";
 import { parseAddress, parseNodeAddress } from "./address.ts";
 
 export interface NodeCommandOptions {
@@ -15,6 +15,8 @@ export interface NodeCommandOptions {
   readonly name: string | null;
   readonly slots: number | null;
   readonly memoryBytes: number | null;
+  /** Longest call of a job's function; undefined: as agents have it, null: any. */
+  readonly userCallMsMax: number | null | undefined;
   readonly voter: "auto" | "yes" | "no";
   readonly hasMdns: boolean;
   readonly logFormat: "text" | "json";
@@ -50,6 +52,7 @@ export function readNodeOptions(sources: NodeOptionSources): NodeCommandOptions 
     name: one("name"),
     slots: readSlots(one("slots")),
     memoryBytes: readMemory(one("memory")),
+    userCallMsMax: readUserCall(one("user-call-timeout")),
     voter: choose("voter", one("voter"), ["auto", "yes", "no"]),
     hasMdns: choose("mdns", one("mdns"), ["false", "true"]) === "true",
     logFormat: choose("log-format", one("log-format"), ["text", "json"]),
@@ -142,6 +145,11 @@ function readSlots(text: string | null): number | null {
 
 function readMemory(text: string | null): number | null {
   return text === null ? null : parseMemory(text, "node");
+}
+
+function readUserCall(text: string | null): number | null | undefined {
+  if (text === null) return undefined;
+  return text === "none" ? null : parseTimeout(text, "node", "user-call-timeout");
 }
 
 function wrong(message: string): UsageError {

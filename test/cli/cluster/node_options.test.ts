@@ -60,6 +60,11 @@ test("the command line wins over SAGE_ variables, and these over the file", asyn
   });
 });
 
+test("how long a call of a job's function may take is told, or that it may take any time", async () => {
+  expect(await read(["--user-call-timeout", "30s"])).toMatchObject({ userCallMsMax: 30_000 });
+  expect(await read([], { environment: { SAGE_USER_CALL_TIMEOUT: "none" } })).toMatchObject({ userCallMsMax: null });
+});
+
 test("a list of a stronger source replaces the whole list of a weaker one", async () => {
   const files = { "a.json": '{"listen": ["127.0.0.1:1", "127.0.0.1:2"], "announce": "host:3"}' };
   const given = { files, environment: { SAGE_ANNOUNCE: "a:1,b:2" } };
@@ -97,6 +102,7 @@ test.each([
   [["--slots", "-1"], "--slots -1 must be a whole number from 0 to 4096."],
   [["--slots", "4097"], "--slots 4097 must be a whole number from 0 to 4096."],
   [["--memory", "1MB"], "--memory 1MB is out of range: 16MiB at least."],
+  [["--user-call-timeout", "soon"], "--user-call-timeout soon is not a time. Write one such as 500ms, 30s or 10m."],
   [["--voter", "maybe"], "--voter maybe is not one of auto, no, yes."],
   [["--log-level", "loud"], "--log-level loud is not one of debug, error, info, warn."],
   [["--log-format", "xml"], "--log-format xml is not one of json, text."],
