@@ -3,7 +3,7 @@ import { type Case, lacksFor, outcomeText, runMatrix } from "./support/matrix.ts
 
 const LIMIT_MS = 600_000;
 const SHUFFLE = { name: "shuffle", roots: [0], params: { rows: 200_000 } };
-const SORT = { name: "sort", roots: [], params: { rows: 60_000 } };
+const SORT = { name: "sort", roots: [], params: { rows: 400_000 } };
 
 /** `npm run chaos -- --jobs` has all of them. */
 const CASES: readonly Case[] = [

@@ -49,9 +49,11 @@ describe("code of a job cannot take its node down", { timeout: LIMIT_MS }, () =>
       const [ending] = await Promise.all([resultOf(job, [0]).catch((error: unknown) => error), neighbour()]);
       expect(ending).toBeInstanceOf(JobFailedError);
       expect((ending as JobFailedError).message).toMatch(reason);
-      console.log(`${habit}: ${(ending as JobFailedError).message}`);
       expect((ending as JobFailedError).message).not.toMatch(/\n\s+at /);
-      expect((await job.status()).state).toBe("failed");
+      const status = await job.status();
+      expect(status.state).toBe("failed");
+      // What is the job's own fault is not tried as often as what is not.
+      if (habit !== "kill itself") expect(status.reason).not.toMatch(/was lost/);
       await job.delete();
       expect(await cluster.leftovers(output)).toEqual([]);
       expect(cluster.nodes[0]?.pid).toBe(pid);

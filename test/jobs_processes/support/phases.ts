@@ -31,17 +31,22 @@ async function* looks(job: Job): AsyncGenerator<JobProgress> {
 
 function isIn({ state, stages }: JobProgress, phase: Phase): boolean {
   const read = new Set(stages.flatMap(({ inputs }) => inputs));
+  // Counters come twice a second, ends of tasks at once.
+  const begun = stages.filter(({ running, rowsIn, inputs }) => {
+    const isFed = inputs.some((input) => (stages[input]?.finished ?? 0) > 0);
+    return running > 0 && inputs.length > 0 && (rowsIn > 0 || isFed);
+  });
   switch (phase) {
     case "before deploy":
       return true;
     case "in shuffle":
-      return stages.some(({ inputs, running, rowsIn }) => inputs.length > 0 && running > 0 && rowsIn > 0);
+      return begun.length > 0;
     case "in sort":
-      return stages.some(({ label, running, inputs }) => inputs.length > 0 && running > 0 && label.endsWith("sort"));
+      return begun.some(({ label }) => label.endsWith("sort"));
     case "at the commit":
       return state === "finishing";
     case "in the last second":
-      return stages.some(({ fragment, running, rowsIn }) => !read.has(fragment) && running > 0 && rowsIn > 0);
+      return begun.some(({ fragment }) => !read.has(fragment));
   }
 }
 
