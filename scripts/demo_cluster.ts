@@ -104,10 +104,10 @@ async function runAlone(path: string, environment: NodeJS.ProcessEnv): Promise<s
   return textOf(rowsOf(stdout));
 }
 
+/** Rows that `--format json` gives: a line each. */
 function rowsOf(text: string): Record<string, unknown>[] {
-  const trimmed = text.trim();
-  if (trimmed.startsWith("[")) return JSON.parse(trimmed);
-  return trimmed.split("\n").map((line) => JSON.parse(line));
+  const lines = text.trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>); // an object, as each row is
 }
 
 /** Integers of 64 bits come as numbers here and as bigints there. */
@@ -158,7 +158,8 @@ async function runOnCluster({ processes, nodes, path }: Stage, cluster: Cluster)
   return textOf(found);
 }
 
-function rowText({ origin, destination, flights, late_percent: late }: Record<string, unknown>): string {
+function rowText(row: Record<string, unknown>): string {
+  const [origin, destination, flights, , , late] = Object.values(row).map(String);
   return `${origin} → ${destination}: ${flights} flights, ${Number(late).toFixed(1)} % late`;
 }
 
