@@ -33,65 +33,81 @@ export interface World {
 const STOPPED_MS = 5_000;
 const DOWN_MS = 1_500;
 
-/** Does it, and makes it good after its time; gives what it was done to. */
-export async function inflict(fault: Fault, job: Job, world: World): Promise<{ what: string; healed: Promise<void> }> {
-  const { cluster, random, hosts } = world;
+/** What it was done to, and when it is made good. */
+interface Inflicted {
+  readonly what: string;
+  readonly healed: Promise<void>;
+}
+
+/** Does it, and makes it good after its time. */
+export async function inflict(fault: Fault, job: Job, world: World): Promise<Inflicted> {
   switch (fault) {
-    case "kill executor": {
-      const found = await busiestExecutor(job, world);
-      if (found !== null) process.kill(found.pid, "SIGKILL");
-      return { what: found === null ? "no executor" : `executor of ${found.node}`, healed: Promise.resolve() };
-    }
-    case "stop executor 5 s": {
-      const found = await busiestExecutor(job, world);
-      if (found !== null) process.kill(found.pid, "SIGSTOP");
-      const healed = pause(STOPPED_MS).then(() => {
-        if (found !== null) signalQuietly(found.pid, "SIGCONT");
-      });
-      return { what: found === null ? "no executor" : `executor of ${found.node}`, healed };
-    }
+    case "kill executor":
+    case "stop executor 5 s":
+      return hitExecutor(job, world, fault === "kill executor" ? "SIGKILL" : "SIGSTOP");
     case "kill agent":
-    case "kill JobManager": {
-      const leader = await cluster.processes.leader();
-      const node = fault === "kill agent" ? random.pick(await nodesWithTasks(job, cluster, leader)) : leader;
-      if (node === undefined) return { what: "no node", healed: Promise.resolve() };
-      await node.kill();
-      return { what: node.name, healed: pause(DOWN_MS).then(() => void node.start()) };
-    }
+      return killNode(world.random.pick(await nodesWithTasks(job, world.cluster, await leaderOf(world))));
+    case "kill JobManager":
+      return killNode(await leaderOf(world));
     case "stop agent 5 s": {
-      const node = random.pick(await nodesWithTasks(job, cluster, null));
+      const node = world.random.pick(await nodesWithTasks(job, world.cluster, null));
       node?.signal("SIGSTOP");
       return { what: node?.name ?? "no node", healed: pause(STOPPED_MS).then(() => node?.signal("SIGCONT")) };
     }
     case "kill client":
       world.killClient();
       return { what: "client", healed: Promise.resolve() };
-    case "cut link 5 s": {
-      if (hosts === null) throw new Error("links are cut between hosts only");
-      const index = random.below(hosts.hosts.length);
-      const other = (index + 1 + random.below(hosts.hosts.length - 1)) % hosts.hosts.length;
-      const [a, b] = [hosts.hosts[index], hosts.hosts[other]];
-      if (a === undefined || b === undefined) throw new Error("unreachable");
-      hosts.cut(a, b);
-      hosts.cut(b, a);
-      return { what: `n${index + 1} and n${other + 1}`, healed: pause(STOPPED_MS).then(() => hosts.heal()) };
-    }
-    case "full work disk": {
-      const node = random.pick(await nodesWithTasks(job, cluster, null));
-      if (node === undefined) return { what: "no node", healed: Promise.resolve() };
-      const filler = join(node.dataDir, "filler");
-      fill(filler);
-      const healed = pause(STOPPED_MS).then(() => {
-        rmSync(filler, { force: true });
-        if (!node.isRunning) node.start();
-      });
-      return { what: node.name, healed };
-    }
+    case "cut link 5 s":
+      return cutLink(world);
+    case "full work disk":
+      return fillDisk(world.random.pick(await nodesWithTasks(job, world.cluster, null)));
     case "full sink disk":
     case "slow disk":
     case "slow network":
       return { what: "", healed: Promise.resolve() };
   }
+}
+
+function leaderOf({ cluster }: World): Promise<NodeProcess> {
+  return cluster.processes.leader();
+}
+
+async function hitExecutor(job: Job, world: World, signal: "SIGKILL" | "SIGSTOP"): Promise<Inflicted> {
+  const found = await busiestExecutor(job, world);
+  if (found === null) return { what: "no executor", healed: Promise.resolve() };
+  signalQuietly(found.pid, signal);
+  const what = `executor of ${found.node}`;
+  if (signal === "SIGKILL") return { what, healed: Promise.resolve() };
+  return { what, healed: pause(STOPPED_MS).then(() => signalQuietly(found.pid, "SIGCONT")) };
+}
+
+async function killNode(node: NodeProcess | undefined): Promise<Inflicted> {
+  if (node === undefined) return { what: "no node", healed: Promise.resolve() };
+  await node.kill();
+  return { what: node.name, healed: pause(DOWN_MS).then(() => void node.start()) };
+}
+
+function cutLink({ hosts, random }: World): Inflicted {
+  if (hosts === null) throw new Error("links are cut between hosts only");
+  const index = random.below(hosts.hosts.length);
+  const other = (index + 1 + random.below(hosts.hosts.length - 1)) % hosts.hosts.length;
+  const [a, b] = [hosts.hosts[index], hosts.hosts[other]];
+  if (a === undefined || b === undefined) throw new Error("unreachable");
+  hosts.cut(a, b);
+  hosts.cut(b, a);
+  return { what: `n${index + 1} and n${other + 1}`, healed: pause(STOPPED_MS).then(() => hosts.heal()) };
+}
+
+/** A node that cannot write its log may end. */
+function fillDisk(node: NodeProcess | undefined): Inflicted {
+  if (node === undefined) return { what: "no node", healed: Promise.resolve() };
+  const filler = join(node.dataDir, "filler");
+  fill(filler);
+  const healed = pause(STOPPED_MS).then(() => {
+    rmSync(filler, { force: true });
+    if (!node.isRunning) node.start();
+  });
+  return { what: node.name, healed };
 }
 
 async function nodesWithTasks(job: Job, cluster: JobsCluster, but: NodeProcess | null): Promise<NodeProcess[]> {
