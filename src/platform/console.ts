@@ -3,14 +3,25 @@ import { format } from "node:util";
 
 /** Sends what user code logs in this thread to stderr, uncoloured: stdout belongs to the rows. */
 export function sendConsoleToStderr(): void {
-  const log = (...values: unknown[]): void => {
+  const log = writerTo(2);
+  Object.assign(console, { log, info: log, debug: log, warn: log, error: log });
+}
+
+/** Sends what user code logs in this thread to stdout, warnings and errors to stderr, uncoloured. */
+export function sendConsoleToBoth(): void {
+  const out = writerTo(1);
+  const err = writerTo(2);
+  Object.assign(console, { log: out, info: out, debug: out, warn: err, error: err });
+}
+
+function writerTo(file: 1 | 2): (...values: unknown[]) => void {
+  return (...values) => {
     try {
-      writeSync(2, `${format(...values)}\n`);
+      writeSync(file, `${format(...values)}\n`);
     } catch {
-      // nobody reads stderr any more: a log line is not worth failing for
+      // nobody reads it any more: a log line is not worth failing for
     }
   };
-  Object.assign(console, { log, info: log, debug: log, warn: log, error: log });
 }
 
 /** Drops what is logged in this thread. */

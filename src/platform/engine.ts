@@ -256,7 +256,8 @@ export class Engine implements AsyncDisposable {
     if (size === 0 || (userFunctions.size > 0 && bundleUrl === null)) {
       return new InlinePool({ arena: this.arena, tools: this.tools, userFunctions, pause: pauses(this.arena) });
     }
-    this.#threads ??= new ThreadPool(this.arena, { size, setup: { bundleUrl, params: this.#options.params ?? "{}" } });
+    const setup = { bundleUrl, params: this.#options.params ?? "{}", hasRowsOnStdout: true };
+    this.#threads ??= new ThreadPool(this.arena, { size, setup });
     return this.#threads;
   }
 

@@ -91,7 +91,7 @@ export class ExecutorEngine implements EnginePort {
 
   #newPool(): ThreadPool {
     const { workersPerSlot, userCallMsMax } = this.#options;
-    const setup = { bundleUrl: null, params: "{}" };
+    const setup = { bundleUrl: null, params: "{}", hasRowsOnStdout: false };
     return new ThreadPool(this.arena, { size: workersPerSlot, setup, stuckMs: userCallMsMax });
   }
 

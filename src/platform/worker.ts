@@ -3,7 +3,7 @@ import { Arena } from "../arrow/mod.ts";
 import { ControlBlock, carryOut, type WorkerContext, type WorkerRequest } from "../exec/mod.ts";
 import { unpackBatches } from "./batch_transfer.ts";
 import { nodeCompression } from "./compression.ts";
-import { muteConsole, sendConsoleToStderr } from "./console.ts";
+import { muteConsole, sendConsoleToBoth, sendConsoleToStderr } from "./console.ts";
 import { nodeDisk } from "./disk.ts";
 import { serializeError } from "./error_transfer.ts";
 import { garbageCollector } from "./garbage.ts";
@@ -42,7 +42,8 @@ async function context(): Promise<WorkerContext> {
 async function loadFunctions(bundleUrl: string, params: string): Promise<WorkerContext["userFunctions"]> {
   muteConsole();
   const loaded = await userFunctionsOfBundle(bundleUrl, params);
-  sendConsoleToStderr();
+  if (setup.hasRowsOnStdout) sendConsoleToStderr();
+  else sendConsoleToBoth();
   return loaded;
 }
 

@@ -10,6 +10,8 @@ export interface WorkerSetup {
   readonly bundleUrl: string | null;
   /** Values of the job's parameters, as JSON. */
   readonly params: string;
+  /** Stdout is for rows: what is logged goes to stderr. Otherwise only warnings and errors do. */
+  readonly hasRowsOnStdout: boolean;
   /** `BEAT_WORDS` words a worker. */
   readonly beats: Int32Array;
 }

@@ -33,7 +33,7 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
 
   test("runs a task, keeps its rows and what it printed", async () => {
     const job = await jobOf(
-      `Stream.generate(5).map((row) => { console.log("row", row.index); return { x: Number(row.index) }; }, { x: "int64" })`,
+      `Stream.generate(5).map((row) => { console.log("row", row.index); console.warn("warned", row.index); return { x: Number(row.index) }; }, { x: "int64" })`,
     );
     const order = await deploy(real, job);
     let rows = 0;
@@ -45,6 +45,9 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
     real.agent.release({ term: 1, jobId: order.jobId, upToAttempt: 1, keepResults: true, sinkPaths: [] });
     expect(real.agent.inventory({ term: 1 })).toMatchObject({ reports: [], results: [{ jobId: order.jobId }] });
     await eventually(async () => (await logText(order.jobId)).includes("row 4"));
+    for await (const { text, stream } of real.agent.logs({ jobId: order.jobId, follow: false }, never)) {
+      expect([text, stream]).toEqual([text, text.startsWith("row") ? "out" : "err"]);
+    }
     real.agent.release({ term: 1, jobId: order.jobId, upToAttempt: 1, keepResults: false, sinkPaths: [] });
     expect(real.agent.inventory({ term: 1 }).results).toEqual([]);
     await eventually(() => readdirSync(join(real.directory, "work/bundles")).length === 0);
