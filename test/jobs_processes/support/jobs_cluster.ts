@@ -138,8 +138,6 @@ export class JobsCluster {
     for (const node of this.nodes) if (node.isStopped) node.signal("SIGCONT");
     const { directory } = this;
     await Promise.all(this.nodes.map((node) => node.kill()));
-    unmount();
-    await this.processes.end();
     const endMs = Date.now() + 5_000;
     let left = processesOf(directory);
     while (left.length > 0 && Date.now() < endMs) {
@@ -147,6 +145,8 @@ export class JobsCluster {
       left = processesOf(directory);
     }
     for (const { pid } of left) process.kill(pid, "SIGKILL");
+    unmount();
+    await this.processes.end();
     return [
       ...left.map(({ pid, isExecutor }) => `${isExecutor ? "executor" : "process"} ${pid} outlived its node`),
       ...(existsSync(directory) ? [`${directory} is there still`] : []),
