@@ -138,8 +138,10 @@ export class Agent implements AgentApi {
   /** What an earlier process has left may be much. */
   #removeOld(directory: string): void {
     const { disk } = this.#ports;
-    if (disk.removeSoon === undefined) disk.remove(directory);
-    else disk.removeSoon(this.#putAside(directory));
+    const old = this.#putAside(directory);
+    // What is under its name still must be gone before the new one is made.
+    if (disk.removeSoon === undefined || old === directory) disk.remove(old);
+    else disk.removeSoon(old);
   }
 
   /** Gives the directory another name, under which nothing finds it that is removing parts of it; gives what to remove. */
