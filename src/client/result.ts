@@ -3,6 +3,7 @@ import type { JobRows } from "./job_handle.ts";
 
 /** Of the memory that one result passes through: a message of 4 MiB is decoded at a time. */
 const ARENA_BYTES = 1 << 28;
+const ROWS_ARENA_BYTES = 2 ** 30;
 /** Blocks of results belong to nobody in particular. */
 const OWNER = 0;
 
@@ -57,9 +58,13 @@ function rest(arena: Arena, batch: Batch, start: number): Batch {
   }
 }
 
+/** One for all results of a program, since making one takes longer than a small job: each holds a message at a time. */
+let rowsArena: Arena | null = null;
+
 /** Rows as objects, by column. */
 export async function* resultRows(messages: AsyncGenerator<JobRows>): AsyncGenerator<Record<string, Cell>> {
-  const arena = resultArena();
+  rowsArena ??= Arena.create({ limitBytes: ROWS_ARENA_BYTES });
+  const arena = rowsArena;
   const result = await openResult(arena, messages);
   if (result === null) return;
   for await (const batch of result.batches) {
