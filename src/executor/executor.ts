@@ -67,7 +67,7 @@ export class Executor {
   /** Orders that change which job it has come one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #reports: TaskReport[] = [];
-  #endTick: (() => void) | null = null;
+  #isTicking = false;
   #ticks = 0;
   #hasEnded = false;
   /** Workers were ended while they computed, so that memory is missing for good. */
@@ -193,7 +193,7 @@ export class Executor {
     if (assignment === null) return;
     await assignment.close();
     this.#isTainted ||= assignment.isTainted;
-    for (const peer of [...this.#peers.keys()]) this.#ports.transport.disconnect(peer, "the job has ended");
+    for (const peer of Array.from(this.#peers.keys())) this.#ports.transport.disconnect(peer, "the job has ended");
     this.#peers.clear();
   }
 
@@ -269,11 +269,13 @@ export class Executor {
 
   /** While tasks run. */
   #tickSoon(): void {
-    this.#endTick ??= this.#ports.clock.wake(COLLECT_MS, () => this.#tick());
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    this.#ports.clock.wake(COLLECT_MS, () => this.#tick());
   }
 
   #tick(): void {
-    this.#endTick = null;
+    this.#isTicking = false;
     this.#ports.engine.collectGarbage();
     const assignment = this.#assignment;
     if (assignment === null || !assignment.isBusy || this.#hasEnded) return;

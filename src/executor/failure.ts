@@ -40,12 +40,13 @@ export function failureOf(error: unknown, placeOf: (error: unknown) => UserPlace
 /** Whether it would fail again wherever it runs. */
 function isOfTheJob(error: unknown): boolean {
   if (!(error instanceof SageError)) return false;
+  const code = String(error.code);
   // An error that crossed threads has its class's name only.
   const others = OF_THE_JOB[error.name];
-  if (others !== undefined) return !others.includes(error.code);
-  if (error.name === "ShuffleError") return error.code === "type";
+  if (others !== undefined) return !others.includes(code);
+  if (error.name === "ShuffleError") return code === "type";
   // The agent refuses rows that nobody fetches: the limit of results.
-  return error.name === "RemoteError" && !error.retryable && error.code !== "closed";
+  return error.name === "RemoteError" && !error.retryable && code !== "closed";
 }
 
 function lostRun(error: unknown): TaskRun | null {

@@ -25,7 +25,7 @@ export interface InputOptions {
   readonly inputs: readonly number[];
   readonly places: readonly InputPlace[];
   /** Reads one producer's partition for this task. */
-  open(place: InputPlace, exchange: Exchange): ExchangeInput;
+  readonly open: (place: InputPlace, exchange: Exchange) => ExchangeInput;
 }
 
 /** All inputs of one run of a task. */

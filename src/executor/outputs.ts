@@ -32,7 +32,7 @@ export interface OutputOptions {
   readonly readers: number;
   /** First words of rows that part ranges. */
   readonly bounds: readonly bigint[];
-  keyOf(partition: number): PartitionKey;
+  readonly keyOf: (partition: number) => PartitionKey;
 }
 
 /** One exchange, from this producer. */

@@ -1,12 +1,5 @@
 /** Dataflows over two tables, and what one machine gives for them. */
-import {
-  Arena,
-  type Batch,
-  type CellInput,
-  releaseBatch,
-  type Schema,
-  schema as schemaOf,
-} from "../../src/arrow/mod.ts";
+import { Arena, type CellInput, type Schema, schema as schemaOf } from "../../src/arrow/mod.ts";
 import { executePlan, InlinePool } from "../../src/exec/mod.ts";
 import { type PhysicalOptions, type PhysicalPlan, planPhysical } from "../../src/jobs/mod.ts";
 import {
@@ -17,7 +10,6 @@ import {
   type Plan,
   planInputs,
   type UserFunction,
-  userFunctionsOf,
   withInputs,
 } from "../../src/plan/mod.ts";
 import { nodeCompression } from "../../src/platform/compression.ts";
@@ -77,5 +69,3 @@ export async function runWhole(plan: Plan, userFunctions: ReadonlyMap<OperatorId
 export function rowsAsCells(schema: Schema, rows: readonly Readonly<Record<string, CellInput>>[]): CellInput[][] {
   return rows.map((row) => schema.fields.map(({ name }) => row[name] ?? null));
 }
-
-export { type Batch, releaseBatch, userFunctionsOf };

@@ -20,7 +20,7 @@ import type { TaskMetrics, TaskReport } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { Compiler, type CompilerHost } from "./compiler.ts";
 import { DeployBatches, type OrderHost } from "./orders.ts";
-import { decodeSubmission, type Notes, type Submission, settingsOf } from "./submission.ts";
+import { decodeSubmission, type Submission, settingsOf } from "./submission.ts";
 
 export interface DriverHost extends CompilerHost, OrderHost {
   readonly timers: Timers;
@@ -313,5 +313,3 @@ function isCalledOff(state: JobState): boolean {
 function clipped(text: string, charsMax: number): string {
   return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`;
 }
-
-export type { Notes };

@@ -210,7 +210,7 @@ export class JobClient {
   #excused(error: unknown, what: string): void {
     this.#shared.note(`${this.#name}: ${what}: ${String(error)}`);
     if (error instanceof JobFailedError) return;
-    if (error instanceof SageError && (error.retryable || EXCUSES.has(error.code))) return;
+    if (error instanceof SageError && (error.retryable || EXCUSES.has(String(error.code)))) return;
     this.#shared.fail("error", `${this.#name}, ${what}: ${error instanceof Error ? error.stack : String(error)}`);
   }
 

@@ -143,7 +143,7 @@ export class JobCluster {
       get: (of, name: keyof AgentApi) => {
         if (name === "services") return () => services;
         const value: unknown = of[name];
-        return typeof value === "function" ? value.bind(of) : value;
+        return typeof value === "function" ? (value.bind(of) as unknown) : value;
       },
     });
   }

@@ -7,6 +7,7 @@ import { isEnded } from "../../cluster/mod.ts";
 import { encodeLogicalPlan } from "../../plan/mod.ts";
 import { col, dataflow, Stream } from "../../stream/mod.ts";
 import { Arenas } from "../executors/arenas.ts";
+import type { SimCluster } from "../nodes/sim_cluster.ts";
 import type { Settle } from "../world/world.ts";
 import { functionsOf } from "./catalog.ts";
 import { arrowFile } from "./input.ts";
@@ -67,49 +68,15 @@ export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdRes
   });
   const { cluster } = crowd;
   const { world } = cluster;
-  await cluster.grow(Math.min(nodes, 5));
-  while (cluster.nodes.length < nodes) {
-    const count = Math.min(WAVE, nodes - cluster.nodes.length);
-    for (let index = 0; index < count; index++) cluster.joinNew(`n${cluster.nodes.length + 1}`);
-    const areReady = () => cluster.nodes.every(({ node }) => node?.phase === "ready");
-    await cluster.until(areReady, GROW_MS_MAX, "all nodes are ready", LOOK_MS);
-    progress(`${cluster.nodes.length} nodes ready`);
-  }
-  for (let file = 0; file * FILE_BATCHES < tasks; file++) {
-    const batches = Math.min(FILE_BATCHES, tasks - file * FILE_BATCHES);
-    const rows = Array.from({ length: ROWS_A_TASK }, (_, row) => ({ id: BigInt(row) }));
-    const whole = arrowFile(
-      schema([field("id", int64, false)]),
-      Array.from({ length: batches }, () => rows),
-    );
-    crowd.shared.write(`/shared/crowd/${file}.arrow`, whole);
-  }
-  const client = await openSimClient(cluster, "c0");
-  let leaderMs = 0;
-  let sinceMs = 0;
-  world.observer = {
-    begins: (host) => {
-      if (host === cluster.leaderHost) sinceMs = cpuMs();
-    },
-    ends: (host) => {
-      if (host === cluster.leaderHost) leaderMs += cpuMs() - sinceMs;
-    },
-  };
+  await growTo(cluster, nodes, progress);
+  writeInput(crowd, tasks);
+  const leader = watchLeader(cluster, cpuMs);
   await world.run(IDLE_MS);
-  const idleShare = leaderMs / IDLE_MS;
-  leaderMs = 0;
+  const idleShare = leader.takenMs() / IDLE_MS;
+  const idleMs = leader.takenMs();
   const startMs = world.nowMs;
   const crashes = crashNodes(crowd, nodes);
-  const ids: string[] = [];
-  for (let index = 0; index < jobs; index++) {
-    const name = `job${index}`;
-    const flow = dataflow(name, () =>
-      Stream.fromArrow("/shared/crowd", { schema: { id: "int64" } }).filter(col("id").ge(0)),
-    );
-    const limits = { parallelism: tasks, restartsMax: 1_000, taskRetriesMax: 1_000 };
-    const submitting = client.submit({ name, plan: encodeLogicalPlan(flow.plan), bundle: null, options: limits });
-    submitting.then(({ id }) => ids.push(id)).catch((error: unknown) => progress(`${name}: ${String(error)}`));
-  }
+  const ids = await submitAll(cluster, { jobs, tasks, progress });
   const stateOf = (id: string) => cluster.leader?.node?.replica.state.jobs.get(id)?.state ?? null;
   const hasEnded = (id: string) => {
     const state = stateOf(id);
@@ -134,8 +101,66 @@ export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdRes
     crashes: crashes.count(),
     deployedTasks: crowd.deployedTasks,
     virtualMs,
-    leaderCpuMs: leaderMs - idleShare * virtualMs,
+    leaderCpuMs: leader.takenMs() - idleMs - idleShare * virtualMs,
   };
+}
+
+async function growTo(cluster: SimCluster, nodes: number, progress: (text: string) => void): Promise<void> {
+  await cluster.grow(Math.min(nodes, 5));
+  while (cluster.nodes.length < nodes) {
+    const count = Math.min(WAVE, nodes - cluster.nodes.length);
+    for (let index = 0; index < count; index++) cluster.joinNew(`n${cluster.nodes.length + 1}`);
+    const areReady = () => cluster.nodes.every(({ node }) => node?.phase === "ready");
+    await cluster.until(areReady, GROW_MS_MAX, "all nodes are ready", LOOK_MS);
+    progress(`${cluster.nodes.length} nodes ready`);
+  }
+}
+
+/** Files with a batch for each task. */
+function writeInput({ shared }: JobCluster, tasks: number): void {
+  for (let file = 0; file * FILE_BATCHES < tasks; file++) {
+    const batches = Math.min(FILE_BATCHES, tasks - file * FILE_BATCHES);
+    const rows = Array.from({ length: ROWS_A_TASK }, (_, row) => ({ id: BigInt(row) }));
+    const whole = arrowFile(
+      schema([field("id", int64, false)]),
+      Array.from({ length: batches }, () => rows),
+    );
+    shared.write(`/shared/crowd/${file}.arrow`, whole);
+  }
+}
+
+/** Processor time that the leader's events have taken so far. */
+function watchLeader(cluster: SimCluster, cpuMs: () => number): { readonly takenMs: () => number } {
+  let takenMs = 0;
+  let sinceMs = 0;
+  cluster.world.observer = {
+    begins: (host) => {
+      if (host === cluster.leaderHost) sinceMs = cpuMs();
+    },
+    ends: (host) => {
+      if (host === cluster.leaderHost) takenMs += cpuMs() - sinceMs;
+    },
+  };
+  return { takenMs: () => takenMs };
+}
+
+/** The ids, which come to be in the list given. */
+async function submitAll(
+  cluster: SimCluster,
+  of: { readonly jobs: number; readonly tasks: number; readonly progress: (text: string) => void },
+): Promise<readonly string[]> {
+  const client = await openSimClient(cluster, "c0");
+  const ids: string[] = [];
+  for (let index = 0; index < of.jobs; index++) {
+    const name = `job${index}`;
+    const flow = dataflow(name, () =>
+      Stream.fromArrow("/shared/crowd", { schema: { id: "int64" } }).filter(col("id").ge(0)),
+    );
+    const limits = { parallelism: of.tasks, restartsMax: 1_000, taskRetriesMax: 1_000 };
+    const submitting = client.submit({ name, plan: encodeLogicalPlan(flow.plan), bundle: null, options: limits });
+    submitting.then(({ id }) => ids.push(id)).catch((error: unknown) => of.progress(`${name}: ${String(error)}`));
+  }
+  return ids;
 }
 
 /** Each is back after a while. */

@@ -1,6 +1,6 @@
 /** A simulated cluster whose nodes have scripted agents, and a client of it. */
 import { settle } from "../../../scripts/sim_settle.ts";
-import type { JobState, PhysicalPlan } from "../../../src/jobs/mod.ts";
+import type { JobState } from "../../../src/jobs/mod.ts";
 import type { BlobHash } from "../../../src/kernel/mod.ts";
 import {
   type CallContext,
@@ -139,5 +139,3 @@ export class JobsWorld {
     );
   }
 }
-
-export type { PhysicalPlan };
