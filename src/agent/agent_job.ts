@@ -53,6 +53,8 @@ export interface Run {
   /** "waiting" for an executor, "given" to it, and "over" once it is in no slot any more. */
   phase: "waiting" | "given" | "over";
   report: TaskReport | null;
+  /** Its executor is gone; its rows are here. */
+  isLeft: boolean;
 }
 
 interface Content {
@@ -135,7 +137,7 @@ export class AgentJob {
         if (run.report?.status === "finished") this.#over(run, this.#reportOf(asked, "ended", "it is not needed"));
         else if (run.phase === "over" && run.report !== null) this.#parts.reports.add(run.report);
         this.#parts.results.drop(this.#rowsKey(asked), "they are not needed");
-        if (!hadEnded) passedOn.push(asked);
+        if (!hadEnded && !run.isLeft) passedOn.push(asked);
       }
     }
     if (passedOn.length > 0) this.#tellCancel(passedOn);
@@ -156,7 +158,7 @@ export class AgentJob {
   endExecutor(reason: string): void {
     if (this.#executor !== null) return this.#executor.end(reason);
     const upToAttempt = Math.max(0, ...this.runs.map(({ order }) => order.attempt));
-    for (const run of this.runs) this.#forget(run);
+    for (const run of this.runs) if (!this.#hasWholeRows(run)) this.#forget(run);
     this.#waiting = [];
     this.#parts.reports.addLost({ jobId: this.jobId, jobAttempt: this.attempt, upToAttempt, reason });
   }
@@ -185,7 +187,7 @@ export class AgentJob {
     this.#parts.results.append(this.#rowsKey(run), item, this.#order.resultBytesMax);
   }
 
-  /** The executor is gone. */
+  /** The executor is gone; whole rows of finished runs are not. */
   lost(executor: ExecutorProcess, { reason, isJobsFault }: End): void {
     if (executor !== this.#executor) return;
     this.#executor = null;
@@ -194,6 +196,8 @@ export class AgentJob {
     for (const run of this.runs) {
       const { order, phase, report } = run;
       if (phase === "waiting" || report?.status === "committed") continue;
+      run.isLeft = true;
+      if (this.#hasWholeRows(run)) continue;
       this.#parts.results.drop(this.#rowsKey(order), reason);
       if (phase === "given" && isJobsFault) this.#over(run, this.#reportOf(order, "failed", reason));
       else if (phase === "given" || report?.status === "finished") this.#forget(run);
@@ -252,7 +256,7 @@ export class AgentJob {
       return;
     }
     if (known !== undefined) this.#replace(known);
-    const run: Run = { order, phase: "waiting", report: null };
+    const run: Run = { order, phase: "waiting", report: null, isLeft: false };
     this.#runs.set(taskKey(order), run);
     const problem = this.#problemOf(order.slot);
     if (problem !== null) {
@@ -429,6 +433,10 @@ export class AgentJob {
       status,
       reason: reason.slice(0, REASON_LENGTH_MAX),
     };
+  }
+
+  #hasWholeRows({ order, report }: Run): boolean {
+    return report?.status === "finished" && this.#parts.results.isWhole(this.#rowsKey(order));
   }
 
   #rowsKey({ task, attempt }: TaskRun) {

@@ -134,6 +134,12 @@ export class Results {
     return [...found.values()];
   }
 
+  /** All rows of a run that gives rows are here; of no rows at least one message is. */
+  isWhole(key: RowsKey): boolean {
+    const run = this.#runs.get(textOf(key));
+    return run !== undefined && run.end === "whole" && run.chunks.length > 0;
+  }
+
   has(key: RowsKey): boolean {
     return this.#runs.has(textOf(key));
   }

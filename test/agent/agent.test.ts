@@ -286,6 +286,42 @@ describe("rows for clients", () => {
     expect(readdirSync(join(world.directory, "work/results"))).toEqual([]);
   });
 
+  test("outlive their executor once they are whole, and are in the inventory", async () => {
+    await using world = new ScriptedAgent();
+    const tasks = [taskOrder(0), taskOrder(1), taskOrder(2)];
+    world.agent.deploy({ term: 1, job: jobOrder(), tasks });
+    await world.settle();
+    const [executor] = world.executors;
+    await executor?.rows(taskOrder(0), 0, new Uint8Array(3).fill(7));
+    await executor?.rows(taskOrder(1), 0, new Uint8Array(3).fill(8));
+    await executor?.report(taskOrder(0), { status: "finished" });
+    await executor?.report(taskOrder(2), { status: "finished" });
+    executor?.exit({ signal: "SIGKILL" });
+    await world.settle();
+    const run = { task: { fragment: 0, index: 0 }, attempt: 1 };
+    const read = async (index: number) => {
+      const request = { jobId: JOB, jobAttempt: 1, run: { ...run, task: { fragment: 0, index } }, fromRow: 0 };
+      return await Array.fromAsync(world.agent.rows(request, never));
+    };
+    const expectKept = async () => {
+      expect((await read(0)).map(({ bytes }) => [...bytes])).toEqual([[7, 7, 7]]);
+      const { reports, results } = world.agent.inventory({ term: 1 });
+      expect(reports).toMatchObject([{ ...run, status: "finished" }]);
+      expect(results).toEqual([{ jobId: JOB, jobAttempt: 1, runs: [run] }]);
+    };
+    await expectKept();
+    await expect(read(1)).rejects.toThrow("No rows of this run");
+    await expect(read(2)).rejects.toThrow("No rows of this run");
+    world.agent.endExecutor({ term: 1, jobId: JOB, reason: "it did not end" });
+    await expectKept();
+    world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(1, 2)] });
+    await world.settle();
+    world.agent.cancel({ term: 1, jobId: JOB, runs: [run] });
+    await world.settle();
+    expect(world.executors.at(-1)?.cancelled).toEqual([]);
+    await expect(read(0)).rejects.toThrow("No rows of this run");
+  });
+
   test("are refused above the job's limit, with what to do", async () => {
     await using world = new ScriptedAgent();
     world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(0)] });

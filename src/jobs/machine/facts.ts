@@ -41,7 +41,10 @@ export type Fact =
   | { readonly kind: "outputLost"; readonly task: TaskVertex; readonly attempt: number; readonly reason: string }
   /** Nothing that ran or lay with the peer will be heard of again; what still runs there is fenced off by its attempt. */
   | { readonly kind: "agentLost"; readonly peer: PeerId; readonly reason: string }
-  /** The same for tasks up to the newest attempt that the executor was given; later ones are in its successor. */
+  /**
+   * The same for tasks up to the newest attempt that the executor was given; later ones are in its successor. Rows for the
+   * client of tasks that have finished are with the agent, and stay.
+   */
   | { readonly kind: "executorLost"; readonly peer: PeerId; readonly upToAttempt: number; readonly reason: string }
   /** All that the agent has of the job, as `runName`s: what else was there is gone. */
   | { readonly kind: "inventory"; readonly peer: PeerId; readonly runs: ReadonlySet<string>; readonly reason: string }

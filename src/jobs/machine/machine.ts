@@ -16,7 +16,7 @@ import {
   type UserVerb,
 } from "./facts.ts";
 import type { TaskRecord } from "./task_record.ts";
-import { Tasks } from "./tasks.ts";
+import { type Loss, Tasks } from "./tasks.ts";
 
 /** Attempts of tasks count up from here in each term, so that a new JobManager's are higher. */
 const ATTEMPTS_A_TERM = 2 ** 20;
@@ -68,8 +68,8 @@ export class JobMachine {
   #wish: UserVerb | null = null;
   #isAdopting: boolean;
   #isInventoryDone = false;
-  /** What agents told before the plan was there. */
-  readonly #early: TaskReport[] = [];
+  /** What agents told before the plan was there, and what was lost meanwhile. */
+  readonly #early: (TaskReport | Loss)[] = [];
   #restartDueMs = 0;
   readonly #committing = new Set<string>();
   #isReleased = false;
@@ -156,9 +156,9 @@ export class JobMachine {
         return this.#tasks?.loseOutput(fact, nowMs) ?? [];
       case "agentLost":
         this.#agents = this.#agents.filter(({ peer }) => peer !== fact.peer);
-        return this.#lose({ ...fact, upToAttempt: Number.MAX_SAFE_INTEGER }, nowMs);
+        return this.#lose(lossOf(fact), nowMs);
       case "executorLost":
-        return this.#lose(fact, nowMs);
+        return this.#lose(lossOf(fact), nowMs);
       case "inventory":
         return this.#tasks?.loseMissing(fact, nowMs) ?? [];
       case "giveUp":
@@ -195,7 +195,9 @@ export class JobMachine {
     if (this.#plan !== null) return [];
     this.#plan = plan;
     this.#tasks = new Tasks(plan, this.#settings);
-    const adopted = this.#early.splice(0).flatMap((report) => this.#report(report, nowMs));
+    this.#tasks.isFinishing = this.#at.state === "finishing";
+    const early = this.#early.splice(0);
+    const adopted = early.flatMap((each) => ("kind" in each ? this.#report(each, nowMs) : this.#lose(each, nowMs)));
     return this.#isInventoryDone ? [...adopted, ...this.#settle(nowMs)] : adopted;
   }
 
@@ -212,10 +214,9 @@ export class JobMachine {
     return this.#isAdopting ? this.#tasks.adopt(report, nowMs) : this.#tasks.report(report, nowMs);
   }
 
-  #lose(of: Parameters<Tasks["lose"]>[0], nowMs: number): Action[] {
+  #lose(of: Loss, nowMs: number): Action[] {
     if (this.#tasks !== null) return this.#tasks.lose(of, nowMs);
-    const kept = this.#early.filter(({ peer, attempt }) => peer !== of.peer || attempt > of.upToAttempt);
-    this.#early.splice(0, this.#early.length, ...kept);
+    if (this.#isAdopting) this.#early.push(of);
     return [];
   }
 
@@ -313,7 +314,9 @@ export class JobMachine {
       const hasBegun = tasks.records.some(({ status }) => status !== "waiting" && status !== "deployed");
       return hasBegun || tasks.rootNumbers.length === 0 ? [...deployed, ...this.#move("running", "")] : deployed;
     }
-    return this.#areRootsMade(tasks) ? [...deployed, ...this.#move("finishing", "")] : deployed;
+    if (!this.#areRootsMade(tasks)) return deployed;
+    tasks.isFinishing = true;
+    return [...deployed, ...this.#move("finishing", "")];
   }
 
   #areRootsMade(tasks: Tasks): boolean {
@@ -425,4 +428,10 @@ export class JobMachine {
     this.#isReleased = true;
     return [{ kind: "release", upToAttempt: this.#at.attempt }];
   }
+}
+
+function lossOf(fact: Extract<Fact, { kind: "agentLost" | "executorLost" }>): Loss {
+  const { peer, reason } = fact;
+  const isAgentThere = fact.kind === "executorLost";
+  return { peer, reason, isAgentThere, upToAttempt: isAgentThere ? fact.upToAttempt : Number.MAX_SAFE_INTEGER };
 }

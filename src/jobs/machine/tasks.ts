@@ -7,6 +7,14 @@ import { cancelOf, isDone, isLive, nameOf, note, runName, type TaskRecord, type 
 
 const NO_BYTES: ReadonlyMap<PeerId, number> = new Map();
 
+export interface Loss {
+  readonly peer: PeerId;
+  readonly upToAttempt: number;
+  readonly reason: string;
+  /** Only an executor of the peer is gone. */
+  readonly isAgentThere: boolean;
+}
+
 /** The tasks of one attempt of a job: what each does, and what follows from what happens to one for the others. */
 export class Tasks {
   readonly plan: PlanOutline;
@@ -14,6 +22,8 @@ export class Tasks {
   readonly records: readonly TaskRecord[];
   /** Why the job cannot go on; null while it can. */
   fatal: { readonly reason: string; readonly isFinal: boolean } | null = null;
+  /** The job finishes with what its roots have given: nothing runs again, and what is lost undoes nothing else. */
+  isFinishing = false;
   readonly #settings: MachineSettings;
   readonly #inputs: readonly (readonly ExchangeOutline[])[];
   readonly #live = new Set<TaskRecord>();
@@ -151,6 +161,7 @@ export class Tasks {
     }
     this.#adoptedInputs.clear();
     for (const record of this.records) record.hasGiven = true;
+    if (this.isFinishing) return actions;
     for (const region of this.graph.regions) {
       const records = region.map((number) => this.at(number));
       const isWhole = new Set(records.map(({ status }) => status === "waiting")).size === 1;
@@ -168,14 +179,19 @@ export class Tasks {
     });
   }
 
-  /** Everything at the peer is gone, up to that attempt. */
-  lose(of: { readonly peer: PeerId; readonly upToAttempt: number; readonly reason: string }, nowMs: number): Action[] {
-    const { reason } = of;
+  /** Everything at the peer is gone, up to that attempt; whole rows for the client are not while their agent is there. */
+  lose(of: Loss, nowMs: number): Action[] {
     const lost = this.records.flatMap((record, number) => {
       const isThere = record.peer === of.peer && record.attempt <= of.upToAttempt;
-      return isThere && record.status !== "committed" ? [number] : [];
+      const isKept = record.status === "committed" || (of.isAgentThere && this.#isWithAgent(record));
+      return isThere && !isKept ? [number] : [];
     });
-    return this.#loseAll(lost, reason, nowMs);
+    return this.#loseAll(lost, of.reason, nowMs);
+  }
+
+  /** What the task gave is kept by its agent, not by an executor. */
+  #isWithAgent(record: TaskRecord): boolean {
+    return record.status === "finished" && this.fragmentOf(record).output.kind === "client";
   }
 
   /** What the peer has of the job is known: all else of it there is gone. */
@@ -382,6 +398,7 @@ export class Tasks {
 
   /** What is gone takes its region with it, and those who are reading it. */
   #withNeighbours(number: number, reason: string, nowMs: number): Action[] {
+    if (this.isFinishing) return [];
     const region = this.graph.regions[this.graph.regionOf[number] as number] as readonly number[];
     const actions = region.length > 1 ? this.#restartRegion(region, reason, nowMs) : [];
     for (const member of region) {

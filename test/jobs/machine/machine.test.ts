@@ -176,6 +176,54 @@ describe("losses", () => {
     expect(driven.feed({ kind: "agentLost", peer: only.peer, reason: "gone" })).toEqual([]);
   });
 
+  test("whole rows for the client outlive their executor, but not their agent", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 2 }));
+    const [first, second] = started(driven, [agent(A, 2)]);
+    if (first === undefined || second === undefined) throw new Error("two tasks");
+    driven.report(first, "running");
+    driven.report(first, "finished");
+    const upToAttempt = Math.max(first.attempt, second.attempt);
+    const loss = { kind: "executorLost", peer: A, upToAttempt, reason: "kill -9" } as const;
+    expect(deploysIn(driven.feed(loss)).map(({ task }) => task)).toEqual([second.task]);
+    expect(driven.machine.task(first.task)).toMatchObject({ status: "finished", peer: A, attempt: first.attempt });
+    const again = deploysIn(driven.feed({ kind: "agentLost", peer: A, reason: "gone" }));
+    expect(again).toEqual([]);
+    expect(driven.machine.task(first.task)).toMatchObject({ status: "waiting" });
+  });
+
+  test("an executor that is lost when all rows are made costs none of them, whatever else was in it", () => {
+    for (const pipelines of [false, true]) {
+      const driven = new Driven(planOf("groups", { parallelism: 2, pipelines }));
+      const { all } = runOn(driven, started(driven, [agent(A, 9)]));
+      expect(driven.at.state).toBe("finished");
+      const upToAttempt = Math.max(...all.map(({ attempt }) => attempt));
+      expect(driven.feed({ kind: "executorLost", peer: A, upToAttempt, reason: "kill -9" })).toEqual([]);
+      const roots = driven.plan.fragments.filter(({ output }) => output.kind === "client");
+      expect(roots).toHaveLength(1);
+      for (const { id } of roots) {
+        expect(driven.machine.task({ fragment: id, index: 0 })).toMatchObject({ status: "finished", peer: A });
+      }
+    }
+  });
+
+  test("a loss between the inventory and the plan leaves a new JobManager the whole rows", () => {
+    const driven = new Driven(planOf("scan", { parallelism: 2 }));
+    const [first, second] = started(driven, [agent(A, 2)]);
+    if (first === undefined || second === undefined) throw new Error("two tasks");
+    driven.report(first, "running");
+    driven.newJobManager();
+    const { machine } = driven;
+    const { jobAttempt, inputs } = first;
+    const told = { kind: "task", jobAttempt, peer: A, inputs } as const;
+    machine.step({ ...told, task: first.task, attempt: first.attempt, status: "finished" }, 0);
+    machine.step({ ...told, task: second.task, attempt: second.attempt, status: "running" }, 0);
+    machine.step({ kind: "executorLost", peer: A, upToAttempt: second.attempt, reason: "kill -9" }, 0);
+    machine.step({ kind: "planned", plan: driven.plan }, 0);
+    driven.feed({ kind: "inventoryDone" });
+    expect(machine.task(first.task)).toMatchObject({ status: "finished", peer: A, attempt: first.attempt });
+    expect(machine.task(second.task)).toMatchObject({ status: "waiting" });
+  });
+
   test("an executor's loss does not touch what its successor runs", () => {
     const driven = new Driven(planOf("scan", { parallelism: 2 }));
     const [first, second] = started(driven, [agent(A, 2)]);

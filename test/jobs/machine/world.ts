@@ -320,10 +320,17 @@ export class World {
 
   #crash(agent: Agent, kind: "agentLost" | "executorLost"): void {
     if (!agent.isUp) return;
-    // What a sink has committed stands; all else is gone.
-    for (const [name, { status }] of agent.held) if (status !== "committed") agent.held.delete(name);
+    // What a sink has committed stands, and what the agent itself keeps for the client; all else is gone.
+    for (const [name, { task, status }] of agent.held) {
+      const output = this.#plan.fragments[task.fragment]?.output;
+      const isKept = kind === "executorLost" && status === "finished" && output?.kind === "client";
+      if (status !== "committed" && !isKept) agent.held.delete(name);
+    }
     if (kind === "agentLost") agent.isUp = false;
-    this.#facts = this.#facts.filter(({ from }) => from !== agent.peer || this.#random.chance(0.5));
+    const isHeld = (fact: Fact) => fact.kind === "task" && agent.held.get(nameOf(fact.task))?.attempt === fact.attempt;
+    this.#facts = this.#facts.filter(({ from, fact }) => {
+      return from !== agent.peer || (kind === "executorLost" && isHeld(fact)) || this.#random.chance(0.5);
+    });
     const upToAttempt = Math.max(0, ...agent.seen.values());
     this.#facts.push({ from: agent.peer, fact: { kind, peer: agent.peer, upToAttempt, reason: `${kind} by chance` } });
   }
