@@ -35,6 +35,7 @@ import {
   type RowsRequest,
   type RunOrder,
   type RunsOrder,
+  slotMemoryBytes,
 } from "./ports.ts";
 import { Reports } from "./reports.ts";
 import { Results } from "./results.ts";
@@ -288,8 +289,7 @@ export class Agent implements AgentApi {
   }
 
   get #shares() {
-    const { slots, memoryBytes } = this.#options;
-    return { slots, slotMemoryBytes: Math.floor(memoryBytes / Math.max(1, slots)) };
+    return { slots: this.#options.slots, slotMemoryBytes: slotMemoryBytes(this.#options) };
   }
 
   get #load(): number {

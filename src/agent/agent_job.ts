@@ -18,14 +18,15 @@ import type { ExecutorProcess } from "./executor.ts";
 import type { Executors } from "./executors.ts";
 import type { End } from "./exit_reason.ts";
 import type { JobLogs } from "./job_logs.ts";
-import type {
-  AgentHooks,
-  AgentOptions,
-  AgentPorts,
-  AgentSettings,
-  ExecutorPlace,
-  Inventory,
-  RowsItem,
+import {
+  type AgentHooks,
+  type AgentOptions,
+  type AgentPorts,
+  type AgentSettings,
+  type ExecutorPlace,
+  type Inventory,
+  type RowsItem,
+  slotMemoryBytes,
 } from "./ports.ts";
 import type { Reports } from "./reports.ts";
 import type { Results } from "./results.ts";
@@ -333,7 +334,9 @@ export class AgentJob {
       executor.givenUpTo = Math.max(executor.givenUpTo, run.order.attempt);
     }
     try {
-      if (runs.length > 0) await executor.call(executorRun, { jobId: this.jobId, tasks: runs.map((run) => run.order) });
+      const tasks = runs.map(({ order }) => order);
+      const memoryBytes = this.#memoryBytes;
+      if (runs.length > 0) await executor.call(executorRun, { jobId: this.jobId, memoryBytes, tasks });
     } catch (error) {
       if (executor.isGone) return; // they are lost with it
       for (const run of runs) {
@@ -402,12 +405,16 @@ export class AgentJob {
   }
 
   #limitMemory(executor: ExecutorProcess): void {
-    executor.limitMemory(this.#slotsMax * this.#slotMemoryBytes + this.#parts.settings.overheadBytes);
+    executor.limitMemory(this.#slotsMax);
+  }
+
+  /** What the executor refuses to exceed by itself, with a reason; the limit of the whole process lies above it. */
+  get #memoryBytes(): number {
+    return Math.max(1, this.#slotsMax * this.#slotMemoryBytes);
   }
 
   get #slotMemoryBytes(): number {
-    const { memoryBytes, slots } = this.#parts.options;
-    return Math.floor(memoryBytes / Math.max(1, slots));
+    return slotMemoryBytes(this.#parts.options);
   }
 
   /** An order for what is in the executor; when that is gone, so is what the order is about. */

@@ -24,7 +24,7 @@ import {
 } from "../protocol/mod.ts";
 import { AgentError } from "./error.ts";
 import { type Asked, type End, exitReason, LastWords, sizeText } from "./exit_reason.ts";
-import type { AgentHooks, AgentOptions, AgentPorts, AgentSettings } from "./ports.ts";
+import { type AgentHooks, type AgentOptions, type AgentPorts, type AgentSettings, slotMemoryBytes } from "./ports.ts";
 
 export interface ExecutorParts {
   readonly ports: AgentPorts;
@@ -75,7 +75,7 @@ export class ExecutorProcess {
   #isDisconnected = false;
 
   constructor(parts: ExecutorParts) {
-    const { ports, options, settings } = parts;
+    const { ports, options } = parts;
     const { keys, disk, clock, spawner } = ports;
     const key = keys.create();
     this.#parts = parts;
@@ -96,7 +96,7 @@ export class ExecutorProcess {
         exited: (how) => this.#ended(exitReason(how, this.#asked, this.#lastWords.text)),
       },
     );
-    this.#memoryBytesMax = options.memoryBytes + settings.overheadBytes;
+    this.#memoryBytesMax = this.#memoryOf(options.slots);
     this.#process.limitMemory(this.#memoryBytesMax);
   }
 
@@ -122,11 +122,18 @@ export class ExecutorProcess {
     return this.#process.pid;
   }
 
-  /** From now on it may take so much, all of it together. */
-  limitMemory(bytes: number): void {
+  /** From now on it may take what tasks in so many slots at once may. */
+  limitMemory(slots: number): void {
+    const bytes = this.#memoryOf(slots);
     if (bytes === this.#memoryBytesMax || this.#phase === "ended") return;
     this.#memoryBytesMax = bytes;
     this.#process.limitMemory(bytes);
+  }
+
+  /** What it keeps of its last job might be too much already for one that is given less. */
+  get isOutgrown(): boolean {
+    const used = this.#process.usage()?.residentBytes ?? 0;
+    return used > this.#memoryOf(1) - this.#parts.settings.slotOverheadBytes;
   }
 
   /** Its channel to this node; one at a time, and once. */
@@ -206,8 +213,13 @@ export class ExecutorProcess {
     this.#parts.ports.clock.wake(DISCONNECTED_MS, () => this.end("it lost its connection to the agent"));
   }
 
+  #memoryOf(slots: number): number {
+    const { overheadBytes, slotOverheadBytes } = this.#parts.settings;
+    return slots * (slotMemoryBytes(this.#parts.options) + slotOverheadBytes) + overheadBytes;
+  }
+
   #limitText(): string {
-    return `its limit is ${sizeText(this.#memoryBytesMax)}: the memory of its slots and ${sizeText(this.#parts.settings.overheadBytes)} for itself. Give nodes more with --memory, or fewer --slots`;
+    return `its limit is ${sizeText(this.#memoryBytesMax)}: the memory of its slots, and some for itself. Give nodes more with --memory, or fewer --slots`;
   }
 
   #lookAtStart(): void {

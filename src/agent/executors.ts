@@ -135,9 +135,14 @@ export class Executors {
   giveBack(executor: ExecutorProcess): void {
     if (executor.phase !== "ready" || executor.isGone) return;
     const { settings, options } = this.#options;
+    const hadTasks = executor.givenUpTo > 0;
     executor.givenUpTo = 0;
     executor.jobId = null;
-    executor.limitMemory(options.memoryBytes + settings.overheadBytes);
+    executor.limitMemory(options.slots);
+    if (hadTasks && executor.isOutgrown) {
+      this.#spares.set(executor, this.#nowMs);
+      return executor.end("it kept too much memory of its last job");
+    }
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) return waiter.resolve(executor);
     this.#spares.set(executor, this.#nowMs);

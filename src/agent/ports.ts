@@ -67,8 +67,10 @@ export interface AgentSettings {
   readonly pingTimeoutMs: number;
   /** How often executors are asked and looked at. */
   readonly lookMs: number;
-  /** Besides its slots' memory an executor may take this much for itself. */
+  /** Besides its slots' memory, which the arena holds to, an executor may take this much for itself, … */
   readonly overheadBytes: number;
+  /** … and this much for each slot in use: threads, what waits to be written, garbage. */
+  readonly slotOverheadBytes: number;
   /** A call of a job's function may take so long; passed on to executors. Null: for ever. */
   readonly userCallMsMax: number | null;
 }
@@ -80,8 +82,14 @@ export const AGENT_DEFAULTS: AgentSettings = {
   pingTimeoutMs: 10_000,
   lookMs: 250,
   overheadBytes: 256 << 20,
+  slotOverheadBytes: 64 << 20,
   userCallMsMax: 300_000,
 };
+
+/** What the tasks of one slot may take in the arena. */
+export function slotMemoryBytes({ memoryBytes, slots }: Pick<AgentOptions, "memoryBytes" | "slots">): number {
+  return Math.floor(memoryBytes / Math.max(1, slots));
+}
 
 /** What executors are told of the cluster. */
 export interface ClusterFacts {

@@ -143,6 +143,12 @@ export class Arena {
     return this.#heap.untouchedAddress();
   }
 
+  /** Changes the limit for all threads, at once. Below what is in use: nothing more is given until enough was freed. */
+  limit(limitBytes: number): void {
+    invariant(limitBytes > 0, `arena limit ${limitBytes} is not above 0`);
+    this.#heap.limit(limitBytes);
+  }
+
   get limitBytes(): number {
     return this.#heap.limitBytes();
   }

@@ -82,6 +82,10 @@ function listOf(units: number): number {
   return ((power - STEPS_SHIFT + 1) << STEPS_SHIFT) + ((units >>> (power - STEPS_SHIFT)) & (STEPS - 1));
 }
 
+function limitUnitsOf(bytes: number, endUnit: number): number {
+  return Math.min(Math.ceil(bytes / UNIT_BYTES), endUnit - FIRST_UNIT);
+}
+
 /** Index of the first word of the header at `unit`. */
 function word(unit: number): number {
   return unit << 4;
@@ -98,8 +102,7 @@ export class Heap {
 
   static create(words: Int32Array<SharedArrayBuffer>, limitBytes: number): Heap {
     const endUnit = words.length / 16;
-    const limitUnits = Math.min(Math.ceil(limitBytes / UNIT_BYTES), endUnit - FIRST_UNIT);
-    words[LIMIT_UNITS_AT] = limitUnits;
+    words[LIMIT_UNITS_AT] = limitUnitsOf(limitBytes, endUnit);
     words[TOP_AT] = FIRST_UNIT;
     words[TOP_MAX_AT] = FIRST_UNIT;
     words[END_AT] = endUnit;
@@ -191,6 +194,12 @@ export class Heap {
 
   peakBytes(): number {
     return Atomics.load(this.#words, PEAK_AT) * UNIT_BYTES;
+  }
+
+  /** May be below what is in use: then nothing more is given until enough was freed. */
+  limit(bytes: number): void {
+    const words = this.#words;
+    Atomics.store(words, LIMIT_UNITS_AT, limitUnitsOf(bytes, words[END_AT] as number));
   }
 
   limitBytes(): number {

@@ -16,7 +16,7 @@ import { OWNER } from "./rows.ts";
 import { Slot } from "./slot.ts";
 import { edgeName, Task, type TaskParts } from "./task.ts";
 
-/** Of the arena's limit: what partitions may take before they go to disk. */
+/** Of the memory that the job may take: what partitions may take before they go to disk. */
 const PARTITIONS_MEMORY_SHARE = 0.4;
 /** What may be on its way from one producer. */
 const WINDOW_BYTES = 8 << 20;
@@ -70,7 +70,7 @@ export class Assignment {
       arena,
       owner: OWNER,
       compression: tools.compression,
-      memoryBytesMax: Math.floor(arena.limitBytes * PARTITIONS_MEMORY_SHARE),
+      memoryBytesMax: partitionsBytes(arena.limitBytes),
       spill: { disk: tools.disk, directory: `${directory}/partitions-${job.jobAttempt}` },
     });
     this.server = new ShuffleServer({
@@ -105,6 +105,12 @@ export class Assignment {
   metrics(): { run: TaskRun; metrics: TaskMetrics }[] {
     const running = [...this.#tasks.values()].filter(({ isRunning }) => isRunning);
     return running.map((task) => ({ run: task.run, metrics: task.metrics }));
+  }
+
+  /** From now on the job may take so much here; partitions go to disk before that. */
+  limitMemory(bytes: number): void {
+    this.#ports.engine.limitMemory(bytes);
+    this.#store.share.limitBytes = partitionsBytes(Math.min(bytes, this.#ports.engine.arena.limitBytes));
   }
 
   /** Begins a task; of one that is known its last report comes again. @throws {ExecutorError} notAssigned */
@@ -174,6 +180,10 @@ export class Assignment {
     const options = { arena, owner: OWNER, compression: tools.compression, windowBytes: WINDOW_BYTES, clock, random };
     return new GetInput(key, () => this.#hooks.connect(place.peer), { ...options, awayMsMax: AWAY_MS_MAX });
   }
+}
+
+function partitionsBytes(bytes: number): number {
+  return Math.floor(bytes * PARTITIONS_MEMORY_SHARE);
 }
 
 function runName({ task, attempt }: TaskRun): string {

@@ -121,8 +121,9 @@ export class Executor {
         await this.#inTurn(() => this.#assign(request));
         return {};
       }),
-      on(executorRun, ({ jobId, tasks }) => {
+      on(executorRun, ({ jobId, memoryBytes, tasks }) => {
         const assignment = this.#assigned(jobId);
+        assignment.limitMemory(memoryBytes);
         for (const order of tasks) assignment.start(order);
         this.#tickSoon();
         return {};
@@ -193,6 +194,7 @@ export class Executor {
     if (assignment === null) return;
     await assignment.close();
     this.#isTainted ||= assignment.isTainted;
+    this.#ports.engine.limitMemory(Number.MAX_SAFE_INTEGER);
     for (const peer of Array.from(this.#peers.keys())) this.#ports.transport.disconnect(peer, "the job has ended");
     this.#peers.clear();
   }

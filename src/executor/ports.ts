@@ -25,6 +25,8 @@ export interface EnginePort {
    * they have stopped: the memory that they wrote to is used again.
    */
   openPool(slot: number, code: JobCode | null): Promise<Pool>;
+  /** From now on all blocks of the arena together may take so much, and never more than the setup allows. */
+  limitMemory(bytes: number): void;
   /** Called between batches on the executor's own thread: lets timers and the network in, collects garbage. */
   turn(): void | Promise<void>;
   /** Called now and then while tasks run and wait. */

@@ -30,6 +30,7 @@ export class ExecutorEngine implements EnginePort {
   readonly arena: Arena;
   readonly tools: Tools;
   readonly #options: ExecutorEngineOptions;
+  readonly #bytesMax: number;
   readonly #collect: () => void;
   /** Pools that run no code of a job and rest. */
   readonly #warm: ThreadPool[] = [];
@@ -38,7 +39,8 @@ export class ExecutorEngine implements EnginePort {
 
   constructor(options: ExecutorEngineOptions) {
     this.#options = options;
-    this.arena = Arena.create({ limitBytes: Math.min(ARENA_BYTES_MAX, options.memoryBytes) });
+    this.#bytesMax = Math.min(ARENA_BYTES_MAX, options.memoryBytes);
+    this.arena = Arena.create({ limitBytes: this.#bytesMax });
     this.tools = { disk: nodeDisk(), compression: nodeCompression(), turn: () => this.turn() };
     this.#collect = garbageCollector(this.arena);
   }
@@ -63,8 +65,14 @@ export class ExecutorEngine implements EnginePort {
     });
   }
 
+  limitMemory(bytes: number): void {
+    this.arena.limit(Math.min(this.#bytesMax, bytes));
+  }
+
   turn(): void | Promise<void> {
     if (performance.now() - this.#turnMs < TURN_EVERY_MS) return;
+    // What writes files on this thread may leave timers, that would do it too, no time.
+    this.#collect();
     return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       this.#turnMs = performance.now();
     });

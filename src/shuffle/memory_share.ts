@@ -2,7 +2,8 @@ import type { Address, Arena, Batch } from "../arrow/mod.ts";
 
 /** Counts the arena memory that a store's batches hold, each block once however many batches share it. */
 export class MemoryShare {
-  readonly limitBytes: number;
+  /** May be changed: below what is used, nothing more is taken until enough was given back. */
+  limitBytes: number;
   readonly #arena: Arena;
   readonly #holds = new Map<Address, number>();
   #usedBytes = 0;

@@ -164,11 +164,22 @@ describe("executors", () => {
     world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(0)] });
     await world.settle();
     const [executor] = world.executors;
-    expect(executor?.limitBytes).toBe((512 << 20) + (256 << 20));
+    expect(executor?.limitBytes).toBe((512 << 20) + (256 << 20) + (64 << 20));
     if (executor !== undefined) executor.residentBytes = 900 << 20;
     await world.pass(500);
     const [report] = world.taskReports.filter(({ status }) => status === "failed");
-    expect(report?.reason).toContain("it took 900 MiB of memory, its limit is 768 MiB");
+    expect(report?.reason).toContain("it took 900 MiB of memory, its limit is 832 MiB");
+  });
+
+  test("one that kept more than a slot's share serves no other job", async () => {
+    await using world = new ScriptedAgent();
+    world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(0)] });
+    await world.settle();
+    const [executor] = world.executors;
+    if (executor !== undefined) executor.residentBytes = 800 << 20;
+    world.agent.release({ term: 1, jobId: JOB, upToAttempt: 1, keepResults: false, sinkPaths: [] });
+    await world.settle();
+    expect(executor?.hasEnded).toBe(true);
   });
 
   test("one that does not answer for 10 s is ended; time that this process slept does not count", async () => {

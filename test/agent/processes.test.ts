@@ -13,7 +13,7 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
     real = await realAgent({
       memoryBytes: 128 << 20,
       slots: 1,
-      settings: { userCallMsMax: 3_000, overheadBytes: 256 << 20, sparesMin: 1 },
+      settings: { userCallMsMax: 3_000, overheadBytes: 192 << 20, slotOverheadBytes: 64 << 20, sparesMin: 1 },
       hooks: { blob },
     });
   });
@@ -101,6 +101,14 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
       real.agent.release({ term: 1, jobId: order.jobId, upToAttempt: 1, keepResults: false, sinkPaths: [] });
     });
   }
+
+  test("a task that needs more than its slot's memory fails with the reason, in the executor of several slots", async () => {
+    const settings = { sparesMin: 1 };
+    await using several = await realAgent({ memoryBytes: 128 << 20, slots: 4, settings, hooks: { blob } });
+    const order = await deploy(several, await jobOf(`Stream.generate(5e6).orderBy("index")`));
+    const report = await reported(several, order.jobId, ["failed", "ended", "finished"]);
+    expect(report.reason).toMatch(/not enough memory: .* of the 33.6 MB that the job may use/);
+  });
 
   test("a flood of output is cut, and told", async () => {
     const line = "x".repeat(1_000);

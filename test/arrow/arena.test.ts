@@ -59,6 +59,20 @@ describe("arena", () => {
     expect(arena.peakBytes()).toBe(inUseBytes);
   });
 
+  test("the limit may change: below what is in use nothing more is given until enough was freed", () => {
+    const arena = Arena.create({ limitBytes: 4 * MIB });
+    const first = arena.allocate(2 * MIB, 1);
+    arena.limit(MIB);
+    expect(arena.limitBytes).toBe(MIB);
+    expect(() => arena.allocate(64, 1)).toThrow(MemoryLimitError);
+    arena.release(first);
+    const second = arena.allocate(MIB / 2, 1);
+    arena.limit(8 * MIB);
+    const third = Arena.attach(arena.memory).allocate(6 * MIB, 1);
+    for (const block of [second, third]) arena.release(block);
+    expect(arena.bytesInUse()).toBe(0);
+  });
+
   test("sizes beyond any memory are refused, not wrapped around", () => {
     const arena = Arena.create({ limitBytes: 2 ** 40 });
     for (const bytes of [2 ** 32, 2 ** 33 + 5, 2 ** 50, 2 ** 32 - 1]) {

@@ -84,6 +84,10 @@ export class TestEngine implements EnginePort {
     return new InlinePool({ arena: this.arena, tools: this.tools, userFunctions, size: workers, pause });
   }
 
+  limitMemory(bytes: number): void {
+    this.arena.limit(Math.min(this.options.memoryBytes ?? 1 << 28, bytes));
+  }
+
   turn(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }
@@ -99,6 +103,8 @@ export interface ClusterOptions extends EngineOptions {
   readonly agents: number;
   readonly slots: number;
   readonly directory: string;
+  /** What agents let the job take; default: all that the engine has. */
+  readonly jobMemoryBytes?: number;
   readonly settings?: Partial<MachineSettings>;
   readonly codec?: JobOrder["codec"];
   /** Over the machine's network, encrypted; default: channels within the process. */
@@ -436,7 +442,13 @@ export class TestCluster {
       case "deploy": {
         const { task, attempt, slot, inputs } = action;
         const orders = [{ task, attempt, slot, inputs: inputs.map((input) => ({ ...input })) }];
-        this.#order(action.peer, (session) => session.call(executorRun, { jobId: JOB_ID, tasks: orders }));
+        this.#order(action.peer, (session) =>
+          session.call(executorRun, {
+            jobId: JOB_ID,
+            memoryBytes: this.options.jobMemoryBytes ?? 1 << 28,
+            tasks: orders,
+          }),
+        );
         return;
       }
       case "cancelTask": {

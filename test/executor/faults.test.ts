@@ -104,7 +104,7 @@ describe("cancelled jobs leave nothing", () => {
     await cluster.assign(physicalOf(plan, { parallelism: 2 }));
     const { calls } = cluster.agents[0] as TestAgent;
     const tasks = [0, 1].map((index): TaskOrder => ({ task: { fragment: 0, index }, attempt: 1, slot: 0, inputs: [] }));
-    await calls.call(executorRun, { jobId: JOB_ID, tasks });
+    await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks });
     await until(() => gated.isReached());
     await calls.call(executorCancel, { jobId: JOB_ID, runs: tasks.map(({ task, attempt }) => ({ task, attempt })) });
     gated.open();
@@ -145,13 +145,13 @@ test("a task inside a function that never comes back loses its workers, and only
   await cluster.assign(physicalOf(plan, { parallelism: 1 }));
   const { calls, engine } = cluster.agents[0] as TestAgent;
   const order = (attempt: number): TaskOrder => ({ task: { fragment: 0, index: 0 }, attempt, slot: 0, inputs: [] });
-  await calls.call(executorRun, { jobId: JOB_ID, tasks: [order(1)] });
+  await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks: [order(1)] });
   await until(() => stuck);
   const startMs = performance.now();
   await calls.call(executorCancel, { jobId: JOB_ID, runs: [{ task: order(1).task, attempt: 1 }] });
   await until(() => cluster.reports.some(({ status }) => status === "ended"));
   expect(performance.now() - startMs).toBeLessThan(1_000);
-  await calls.call(executorRun, { jobId: JOB_ID, tasks: [order(2)] });
+  await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks: [order(2)] });
   await until(() => cluster.reports.some(({ status, attempt }) => status === "finished" && attempt === 2));
   expect(engine.opened).toBe(2);
   expect(await cluster.release()).toMatchObject({ isReusable: false });
@@ -181,7 +181,7 @@ describe("files", () => {
     await cluster.assign(physicalOf(plan, { parallelism: 1 }));
     const { calls } = cluster.agents[0] as TestAgent;
     const order: TaskOrder = { task: { fragment: 0, index: 0 }, attempt: 1, slot: 0, inputs: [] };
-    await calls.call(executorRun, { jobId: JOB_ID, tasks: [order] });
+    await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks: [order] });
     await until(() => cluster.reports.some(({ status }) => status === "finished"));
     expect(temporaryFiles()).toEqual([`.out.csv.${JOB_ID}-1-0-0-1.tmp`]);
     await cluster.release();
@@ -211,10 +211,12 @@ test("readers that are behind slow their producers, and nobody else", async () =
   await cluster.stop();
 });
 
-test("partitions that do not fit into memory go to disk, and come back", async () => {
+test.each([
+  ["the process", { memoryBytes: 2 << 20 }],
+  ["the job's slots", { jobMemoryBytes: 2 << 20 }],
+])("partitions that do not fit into the memory of %s go to disk, and come back", async (_, limits) => {
   const { plan, userFunctions } = flowOf(new Stream(tableScan("big")).orderBy("word", "id"));
-  const memoryBytes = 2 << 20;
-  const cluster = await new TestCluster({ agents: 1, slots: 1, directory, userFunctions, memoryBytes }).start();
+  const cluster = await new TestCluster({ agents: 1, slots: 1, directory, userFunctions, ...limits }).start();
   const physical = physicalOf(plan, { parallelism: 2, gatherRowsMax: 0 });
   const got = await cluster.run(physical);
   expect(cluster.state, JSON.stringify(cluster.history)).toBe("finished");
@@ -268,7 +270,7 @@ describe("what is lost runs again", () => {
       slot: 0,
       inputs: [input],
     };
-    await calls.call(executorRun, { jobId: JOB_ID, tasks: [order] });
+    await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks: [order] });
     await until(() => cluster.reports.some(({ status }) => status === "failed"));
     const failed = cluster.reports.find(({ status }) => status === "failed");
     expect(failed).toMatchObject({ isFinal: false, lost: { task: { fragment: 0, index: 1 }, attempt: 5 } });
@@ -296,24 +298,27 @@ describe("failures say whose they are", () => {
     await cluster.stop();
   });
 
-  test("of memory they are not", async () => {
+  test.each([
+    ["the process", { memoryBytes: 1 << 18 }],
+    ["the job's slots", { jobMemoryBytes: 1 << 18 }],
+  ])("of the memory of %s they are not", async (_, limits) => {
     const { plan, userFunctions } = flowOf(new Stream(tableScan("big")).orderBy("word"));
     const settings = { taskRetriesMax: 1, restartsMax: 0 };
-    const memoryBytes = 1 << 18;
     const cluster = await new TestCluster({
       agents: 1,
       slots: 1,
       directory,
       userFunctions,
-      memoryBytes,
+      ...limits,
       settings,
     }).start();
     await cluster.run(physicalOf(plan, { parallelism: 1 }));
     expect(cluster.state).toBe("failed");
     const failed = cluster.reports.filter(({ status }) => status === "failed");
     expect(failed.map(({ isFinal }) => isFinal)).toEqual([false, false]);
-    expect(failed[0]?.reason).toMatch(/not enough memory/);
+    expect(failed[0]?.reason).toMatch(/not enough memory: .* of the 263 kB that the job may use/);
     expect((await cluster.release()).bytes).toBe(0);
+    expect(cluster.agents[0]?.engine.arena.limitBytes).toBe("memoryBytes" in limits ? 1 << 18 : 1 << 28);
     await cluster.stop();
   });
 });

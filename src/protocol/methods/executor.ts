@@ -55,10 +55,10 @@ export const executorAssign = defineMethod({
   minRole: "node",
 });
 
-/** Begins tasks; reports follow. */
+/** Begins tasks; reports follow. `memoryBytes`: what the job may take in the arena from now on, in all slots together. */
 export const executorRun = defineMethod({
   name: "executor.run",
-  request: v.object({ jobId, tasks: list(taskOrder, TASKS_MAX) }),
+  request: v.object({ jobId, memoryBytes: integer(1), tasks: list(taskOrder, TASKS_MAX) }),
   reply: v.object({}),
   minRole: "node",
 });

@@ -42,6 +42,10 @@ export class VirtualEngine implements EnginePort {
     return new InlinePool({ arena, tools, userFunctions, pause: () => this.turn() });
   }
 
+  limitMemory(): void {
+    // Many processes may share the arena: what one of them may take is no limit of it.
+  }
+
   turn(): Promise<void> {
     return this.#wait(1);
   }
