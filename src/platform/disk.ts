@@ -18,8 +18,12 @@ import { makeParents, removeEmptyDirectory } from "./directories.ts";
 
 const READ_BYTES_MAX = 1 << 30;
 
-/** The file system of this machine. */
-export function nodeDisk(): Disk {
+/**
+ * The file system of this machine.
+ *
+ * @param mode of directories that it makes; those of a node itself are its user's alone
+ */
+export function nodeDisk(mode = 0o777): Disk {
   return {
     stat,
     list: (path) => readdirSync(path).sort(byCodeUnit),
@@ -36,7 +40,7 @@ export function nodeDisk(): Disk {
     removeSoon(path) {
       rm(path, { recursive: true, force: true }, () => unfinished.delete(path));
     },
-    makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
+    makeDirectory: (path) => void mkdirSync(path, { recursive: true, mode }),
     makeParents,
     removeEmptyDirectory,
     temporaryName: (path) =>

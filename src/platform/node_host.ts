@@ -97,7 +97,7 @@ function createAgent(
   { dataDir, listen }: NodeHostOptions,
   { version, slots, memoryBytes, userCallMsMax, hooks }: AgentShare & { readonly hooks: AgentHooks },
 ): Agent {
-  const ports = { clock, random, keys, log, transport, identity, spawner: processSpawner, disk: nodeDisk() };
+  const ports = { clock, random, keys, log, transport, identity, spawner: processSpawner, disk: nodeDisk(0o700) };
   const workersPerSlot = Math.max(1, Math.floor(navigator.hardwareConcurrency / slots));
   const directory = resolve(dataDir, "work");
   return new Agent(

@@ -75,7 +75,7 @@ export const agentInventory = defineMethod({
     load: v.pipe(v.number(), v.minValue(0)),
     reports: list(v.object({ ...taskReport.entries, slot: integer(), inputs: list(inputPlace, TASKS_MAX) }), TASKS_MAX),
     /** Jobs that it has anything of, also where no run is left. */
-    jobs: v.optional(list(v.object({ jobId, jobAttempt: integer(1) }), TASKS_MAX), []),
+    jobs: list(v.object({ jobId, jobAttempt: integer(1) }), TASKS_MAX),
     /** Rows for clients that are kept of ended jobs. */
     results: list(v.object({ jobId, jobAttempt: integer(1), runs: list(taskRun, TASKS_MAX) }), 10_000),
   }),

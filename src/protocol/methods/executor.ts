@@ -102,7 +102,7 @@ export const executorClean = defineMethod({
   name: "executor.clean",
   request: v.object({
     jobId,
-    upToAttempt: v.optional(integer(), Number.MAX_SAFE_INTEGER),
+    upToAttempt: integer(),
     sinkPaths: list(text(4_096), 1_024),
   }),
   reply: v.object({}),
