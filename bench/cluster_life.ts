@@ -1,9 +1,8 @@
 /** How fast nodes start and are seen, what they cost when idle, and how long a cluster is without a leader. */
 import type { ClusterClient } from "../src/client/mod.ts";
-import type { PeerId } from "../src/kernel/mod.ts";
 import { clusterLeave, clusterStatus, settingGet, settingSet } from "../src/protocol/mod.ts";
 import { atMost, type Figure, quantile, rounded, sorted } from "./cluster_figure.ts";
-import { type NodeProcess, type Processes, until, usage, withProcesses } from "./cluster_processes.ts";
+import { leaderOf, type NodeProcess, type Processes, until, usage, withProcesses } from "./cluster_processes.ts";
 
 const STARTS = 11;
 const READY_MS_MAX = 150;
@@ -163,17 +162,4 @@ async function checkSetting(processes: Processes, nodes: readonly NodeProcess[],
     });
     await processes.close(client);
   }
-}
-
-async function leaderOf(processes: Processes, nodes: readonly NodeProcess[]): Promise<NodeProcess> {
-  const client = await processes.client(nodes.map(({ address }) => address));
-  let leader: PeerId | null = null;
-  await until(async () => {
-    ({ leader } = await client.call(clusterStatus, {}));
-    return nodes.some(({ peer }) => peer === leader);
-  });
-  await processes.close(client);
-  const found = nodes.find(({ peer }) => peer === leader);
-  if (found === undefined) throw new Error("There is no leader.");
-  return found;
 }

@@ -232,3 +232,17 @@ function ticksOf(pid: number): { readonly parent: number; readonly ticks: number
     return null; // it has ended meanwhile
   }
 }
+
+/** The one that all agree on, waited for. */
+export async function leaderOf(processes: Processes, nodes: readonly NodeProcess[]): Promise<NodeProcess> {
+  const client = await processes.client(nodes.map(({ address }) => address));
+  let leader: PeerId | null = null;
+  await until(async () => {
+    ({ leader } = await client.call(clusterStatus, {}));
+    return nodes.some(({ peer }) => peer === leader);
+  });
+  await processes.close(client);
+  const found = nodes.find(({ peer }) => peer === leader);
+  if (found === undefined) throw new Error("There is no leader.");
+  return found;
+}

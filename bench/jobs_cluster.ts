@@ -2,9 +2,8 @@
 import { execFile } from "node:child_process";
 import type { Cluster } from "../client.ts";
 import { connect } from "../client.ts";
-import type { PeerId } from "../src/kernel/mod.ts";
-import { clusterStatus, type JobTask, jobShow } from "../src/protocol/mod.ts";
-import { EXECUTABLE, type NodeProcess, type Processes, until } from "./cluster_processes.ts";
+import { type JobTask, jobShow } from "../src/protocol/mod.ts";
+import { EXECUTABLE, type NodeProcess, type Processes } from "./cluster_processes.ts";
 
 /** Spares are up and idle after this. */
 const SPARES_MS = 4_000;
@@ -17,19 +16,6 @@ export function rest(): Promise<void> {
 /** As a program uses it, through these nodes in this order. */
 export function clusterOf(processes: Processes, nodes: readonly NodeProcess[]): Promise<Cluster> {
   return connect({ credentials: processes.credentialsPath, addresses: nodes.map(({ address }) => address) });
-}
-
-export async function leaderOf(processes: Processes, nodes: readonly NodeProcess[]): Promise<NodeProcess> {
-  const client = await processes.client(nodes.map(({ address }) => address));
-  let leader: PeerId | null = null;
-  await until(async () => {
-    ({ leader } = await client.call(clusterStatus, {}));
-    return nodes.some(({ peer }) => peer === leader);
-  });
-  await processes.close(client);
-  const found = nodes.find(({ peer }) => peer === leader);
-  if (found === undefined) throw new Error("There is no leader.");
-  return found;
 }
 
 export interface CommandResult {

@@ -2,8 +2,8 @@
 import type { Cluster, Job } from "../client.ts";
 import { clusterTransferLeader, type JobTask } from "../src/protocol/mod.ts";
 import { type Figure, rounded } from "./cluster_figure.ts";
-import { type NodeProcess, type Processes, until, withProcesses } from "./cluster_processes.ts";
-import { clusterOf, leaderOf, rest, tasksOf } from "./jobs_cluster.ts";
+import { leaderOf, type NodeProcess, type Processes, until, withProcesses } from "./cluster_processes.ts";
+import { clusterOf, rest, tasksOf } from "./jobs_cluster.ts";
 import { jobFile } from "./jobs_work.ts";
 
 const AGAIN_MS_MAX = 3_000;

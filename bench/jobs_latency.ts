@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { Cluster } from "../client.ts";
 import { dataflow, Stream } from "../mod.ts";
 import { atMost, type Figure, quantile, rounded, sorted } from "./cluster_figure.ts";
-import { type NodeProcess, type Processes, treeCpuSeconds, withProcesses } from "./cluster_processes.ts";
-import { clusterOf, leaderOf, rest, sage } from "./jobs_cluster.ts";
+import { leaderOf, type NodeProcess, type Processes, treeCpuSeconds, withProcesses } from "./cluster_processes.ts";
+import { clusterOf, rest, sage } from "./jobs_cluster.ts";
 
 const ROWS = [
   { id: 1n, name: "Ada" },

@@ -9,8 +9,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import pc from "picocolors";
-import { type NodeProcess, Processes, until } from "../bench/cluster_processes.ts";
-import { clusterOf, leaderOf } from "../bench/jobs_cluster.ts";
+import { leaderOf, type NodeProcess, Processes, until } from "../bench/cluster_processes.ts";
+import { clusterOf } from "../bench/jobs_cluster.ts";
 import type { Cluster, Job, JobProgress } from "../client.ts";
 import { clusterStatus } from "../src/protocol/mod.ts";
 

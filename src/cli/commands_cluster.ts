@@ -1,5 +1,6 @@
 /** The commands about clusters, as data. */
 import type { CommandSpec, OptionSpec } from "./commands.ts";
+import { FORCE, FORMAT, TEXT, TIMEOUT, TO } from "./common_options.ts";
 
 export type ClusterCommandName =
   | "node"
@@ -37,25 +38,11 @@ export type ClusterOptionName =
   | "accept-data-loss"
   | "retire-old";
 
-const TO: OptionSpec = {
-  name: "to",
-  value: "ADDRESS",
-  isList: true,
-  description: "Node to talk to, instead of those in the credentials file",
-};
-const TIMEOUT: OptionSpec = {
-  name: "timeout",
-  value: "TIME",
-  description: "Keep trying for this time (default: 10s, or 1s where no node runs)",
-};
-const FORMAT: OptionSpec = { name: "format", value: "FORMAT", description: "table (default) or json" };
-const TEXT: OptionSpec = { name: "format", value: "FORMAT", description: "text (default) or json" };
 const DATA_DIR: OptionSpec = {
   name: "data-dir",
   value: "DIR",
   description: "Where the node keeps its key, log and data (default: ~/.local/share/sage/node)",
 };
-const FORCE: OptionSpec = { name: "force", value: null, description: "Do not ask" };
 const CREDENTIALS_NOTE =
   "Uses the credentials file ~/.config/sage/credentials.json (or SAGE_CREDENTIALS), which the first node and sage login write.";
 

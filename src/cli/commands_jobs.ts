@@ -1,5 +1,6 @@
 /** The commands about jobs of a cluster, as data. */
 import type { CommandSpec, OptionSpec } from "./commands.ts";
+import { FORCE, FORMAT, TEXT, TIMEOUT, TO } from "./common_options.ts";
 
 export type JobCommandName =
   | "submit"
@@ -35,20 +36,6 @@ export const PARAM: OptionSpec = {
   keepsCommas: true,
   description: "Value of a parameter of the job; may be given several times",
 };
-const TO: OptionSpec = {
-  name: "to",
-  value: "ADDRESS",
-  isList: true,
-  description: "Node to talk to, instead of those in the credentials file",
-};
-const TIMEOUT: OptionSpec = {
-  name: "timeout",
-  value: "TIME",
-  description: "Keep trying for this time (default: 10s, or 1s where no node runs)",
-};
-const FORMAT: OptionSpec = { name: "format", value: "FORMAT", description: "table (default) or json" };
-const TEXT: OptionSpec = { name: "format", value: "FORMAT", description: "text (default) or json" };
-const FORCE: OptionSpec = { name: "force", value: null, description: "Do not ask" };
 const STATUS: OptionSpec = {
   name: "status",
   value: "STATUS",

@@ -1,5 +1,5 @@
 import type { Batch } from "../arrow/mod.ts";
-import type { WriteHandle } from "../kernel/mod.ts";
+import { joinBytes, type WriteHandle } from "../kernel/mod.ts";
 import type { SinkWriter, Tools } from "./contract.ts";
 import { asConnectorError, ConnectorError } from "./error.ts";
 
@@ -96,7 +96,7 @@ export class FileSinkWriter implements SinkWriter {
   }
 
   private flush(): void {
-    const whole = this.pending.length === 1 ? (this.pending[0] as Uint8Array) : join(this.pending, this.pendingBytes);
+    const whole = this.pending.length === 1 ? (this.pending[0] as Uint8Array) : joinBytes(this.pending);
     this.pending = [];
     this.pendingBytes = 0;
     if (whole.length > 0) this.handle?.append(whole);
@@ -124,16 +124,6 @@ export class FileSinkWriter implements SinkWriter {
     }
     for (const directory of [...this.directories].reverse()) this.tools.disk.removeEmptyDirectory(directory);
   }
-}
-
-function join(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 /** One gzip member out of all pieces, in members of bounded size. */
@@ -166,7 +156,7 @@ export class GzipEncoder implements FileEncoder {
       this.bytes += piece.length;
     }
     if (this.bytes < leastBytes) return [];
-    const packed = this.tools.compression.gzip(join(this.pending, this.bytes));
+    const packed = this.tools.compression.gzip(joinBytes(this.pending));
     this.pending = [];
     this.bytes = 0;
     return [packed];

@@ -1,4 +1,5 @@
 import { type Arena, type Batch, batchBytes, IpcWriter, releaseBatch, type Schema, sliceBatch } from "../arrow/mod.ts";
+import { joinBytes } from "../kernel/mod.ts";
 import { ROWS_BYTES_MAX } from "../protocol/mod.ts";
 import { OWNER } from "./rows.ts";
 
@@ -87,16 +88,6 @@ export class ResultRows {
   #encode(batch: Batch | null): Uint8Array {
     const writer = new IpcWriter(this.#arena, this.#schema, "stream");
     const chunks = batch === null ? writer.writeSchema() : writer.write(batch);
-    return joined([...chunks, ...writer.finish()]);
+    return joinBytes([...chunks, ...writer.finish()]);
   }
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

@@ -6,7 +6,7 @@
  * then installs the whole at once, or none of it if it has the entries by then. When the leader compacts again
  * meanwhile, it begins with the newer snapshot.
  */
-import { invariant, type PeerId } from "../kernel/mod.ts";
+import { invariant, joinBytes, type PeerId } from "../kernel/mod.ts";
 import type { Core } from "./core.ts";
 import { SNAPSHOT_BYTES_MAX, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_CHUNKS_INFLIGHT_MAX } from "./limits.ts";
 import type { SnapshotChunk, SnapshotMeta, SnapshotResponse } from "./messages.ts";
@@ -77,7 +77,7 @@ export function onSnapshotChunk(core: Core, from: PeerId, chunk: SnapshotChunk):
   core.send(from, { kind: "snapshotResponse", term, index: meta.index, offset: arriving.received, isRejected });
   if (!isNext || arriving.received < meta.bytes) return;
   core.arriving = null;
-  core.log.install({ meta, data: joined(arriving.parts, meta.bytes) });
+  core.log.install({ meta, data: joinBytes(arriving.parts) });
   core.members.reset(meta.index, meta.membership);
   accept(core, from, meta.index);
 }
@@ -103,14 +103,4 @@ function arrivingOf(core: Core, from: PeerId, meta: SnapshotMeta): NonNullable<C
 function accept(core: Core, leader: PeerId, index: number): void {
   const { term } = core;
   core.send(leader, { kind: "appendResponse", term, index, isRejected: false, hintIndex: 0, hintTerm: 0 });
-}
-
-function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

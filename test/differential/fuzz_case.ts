@@ -27,6 +27,33 @@ export async function connectDuckDb(): Promise<DuckDBConnection> {
   return connection;
 }
 
+/** For cases that are run row by row, or many times. */
+export const CASE_ROWS_MAX = 3_000;
+
+/**
+ * A case over two random tables, which are then in DuckDB as well.
+ *
+ * @param rowsMax intermediate results of more rows count as too large
+ */
+export async function caseIn(
+  connection: DuckDBConnection,
+  random: Random,
+  rowsMax: number = Number.POSITIVE_INFINITY,
+): Promise<Case> {
+  const tables = ["t", "u"].map((name) => randomTable(random, name));
+  for (const table of tables) for (const statement of sqlTable(table)) await connection.run(statement);
+  return await randomCase(random, tables, async (sql) => {
+    try {
+      // Columns are computed as well, so that what DuckDB refuses shows.
+      const reader = await connection.runAndReadAll(`SELECT count(q) FROM ${sql} q`);
+      const rows = Number(reader.getRows()[0]?.[0]);
+      return rows > rowsMax ? Number.POSITIVE_INFINITY : rows;
+    } catch {
+      return null;
+    }
+  });
+}
+
 /** Makes and runs the case of a seed, with a random number of workers and random batch sizes. */
 export async function fuzzCase(
   seed: number,
@@ -34,18 +61,7 @@ export async function fuzzCase(
 ): Promise<{ given: Case; outcome: Outcome }> {
   const random = new Random(seed);
   const { arena, connection } = engines;
-  const tables = ["t", "u"].map((name) => randomTable(random, name));
-  for (const table of tables) for (const statement of sqlTable(table)) await connection.run(statement);
-  const countRows = async (sql: string): Promise<number | null> => {
-    try {
-      // Columns are computed as well, so that what DuckDB refuses shows.
-      const reader = await connection.runAndReadAll(`SELECT count(q) FROM ${sql} q`);
-      return Number(reader.getRows()[0]?.[0]);
-    } catch {
-      return null;
-    }
-  };
-  const given = await randomCase(random, tables, countRows);
+  const given = await caseIn(connection, random);
   const size = random.pick(WORKER_COUNTS);
   const userFunctions = userFunctionsOf({ name: "case", roots: [given.query.node] });
   // Tables are in memory: nothing reads files.

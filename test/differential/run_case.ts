@@ -89,7 +89,8 @@ async function runSage(given: Case, engines: Engines): Promise<Answer> {
     : { error: `${leaked} bytes were not given back; ${"error" in answer ? answer.error : ""}` };
 }
 
-function batchesOf(arena: Arena, table: TestTable): Batch[] {
+/** The table in short batches, also when it is empty. */
+export function batchesOf(arena: Arena, table: TestTable): Batch[] {
   const batches: Batch[] = [];
   const tableSchema = schema([...table.fields]);
   for (let start = 0; start < Math.max(1, table.rows.length); start += BATCH_ROWS) {

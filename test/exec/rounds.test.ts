@@ -1,9 +1,7 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
 import { describe, expect, test } from "vitest";
 import {
   Arena,
   type Batch,
-  BatchBuilder,
   batchFromRows,
   field,
   int64,
@@ -29,10 +27,9 @@ import {
 } from "../../src/plan/mod.ts";
 import { col, count, first, last, Stream, sum } from "../../src/stream/mod.ts";
 import { differenceOf, plainOfCell } from "../differential/compare.ts";
-import { connectDuckDb } from "../differential/fuzz_case.ts";
-import { randomCase } from "../differential/plans.ts";
+import { CASE_ROWS_MAX, caseIn, connectDuckDb } from "../differential/fuzz_case.ts";
 import { Random } from "../differential/random.ts";
-import { randomTable, sqlTable, type TestTable } from "../differential/tables.ts";
+import { batchesOf } from "../differential/run_case.ts";
 import { type Row, takeRows } from "../jobs/physical/exchanges.ts";
 import { memoryScan, texts } from "../jobs/physical/support.ts";
 
@@ -316,30 +313,6 @@ test("a job that waits for rows that do not come ends when it is cancelled", asy
   expect(arena.bytesInUse()).toBe(0);
 });
 
-async function caseOf(random: Random, connection: DuckDBConnection) {
-  const tables = ["t", "u"].map((name) => randomTable(random, name));
-  for (const table of tables) for (const statement of sqlTable(table)) await connection.run(statement);
-  return await randomCase(random, tables, async (sql) => {
-    try {
-      const reader = await connection.runAndReadAll(`SELECT count(q) FROM ${sql} q`);
-      const rows = Number(reader.getRows()[0]?.[0]);
-      return rows > 3_000 ? 30_000 : rows;
-    } catch {
-      return null;
-    }
-  });
-}
-
-function batchesOf(arena: Arena, table: TestTable): Batch[] {
-  const batches: Batch[] = [];
-  for (let start = 0; start < Math.max(1, table.rows.length); start += 16) {
-    const builder = new BatchBuilder(arena, schema([...table.fields]), 0, 16);
-    for (const row of table.rows.slice(start, start + 16)) builder.appendValues([...row]);
-    batches.push(builder.finish());
-  }
-  return batches;
-}
-
 async function answer(run: () => Promise<Row[][]>): Promise<{ rows: Row[] } | { error: string }> {
   try {
     return { rows: (await run())[0] ?? [] };
@@ -354,7 +327,7 @@ test(`${PLAN_COUNT} random plans over rows that arrive (seed ${SEED})`, { timeou
   for (let i = 0; i < PLAN_COUNT; i++) {
     const seed = SEED + i;
     const random = new Random(seed);
-    const given = await caseOf(random, connection);
+    const given = await caseIn(connection, random, CASE_ROWS_MAX);
     const schemas = new Map<string, Schema>(given.tables.map((table) => [table.name, schema([...table.fields])]));
     const logical = { name: "case", roots: [given.query.node] };
     let plan: Plan;

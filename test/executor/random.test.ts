@@ -7,10 +7,8 @@ import { schema } from "../../src/arrow/mod.ts";
 import { explainPhysical } from "../../src/jobs/mod.ts";
 import { bind, explainPlan, optimise, type Plan, userFunctionsOf } from "../../src/plan/mod.ts";
 import { differenceOf, plainOfCell } from "../differential/compare.ts";
-import { connectDuckDb } from "../differential/fuzz_case.ts";
-import { randomCase } from "../differential/plans.ts";
+import { CASE_ROWS_MAX, caseIn, connectDuckDb } from "../differential/fuzz_case.ts";
 import { Random } from "../differential/random.ts";
-import { randomTable, sqlTable } from "../differential/tables.ts";
 import type { Row } from "../jobs/physical/exchanges.ts";
 import { TestCluster } from "./cluster.ts";
 import { physicalOf, runWhole, withConnector } from "./flows.ts";
@@ -21,20 +19,6 @@ const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
 
 const directory = mkdtempSync(join(tmpdir(), "sage-executor-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-async function caseOf(random: Random, connection: DuckDBConnection) {
-  const made = ["t", "u"].map((name) => randomTable(random, name));
-  for (const table of made) for (const statement of sqlTable(table)) await connection.run(statement);
-  return await randomCase(random, made, async (sql) => {
-    try {
-      const reader = await connection.runAndReadAll(`SELECT count(q) FROM ${sql} q`);
-      const rows = Number(reader.getRows()[0]?.[0]);
-      return rows > 3_000 ? 30_000 : rows;
-    } catch {
-      return null;
-    }
-  });
-}
 
 async function whole(plan: Plan, functions: Parameters<typeof runWhole>[1]): Promise<Row[] | null> {
   try {
@@ -47,7 +31,7 @@ async function whole(plan: Plan, functions: Parameters<typeof runWhole>[1]): Pro
 /** What executors give differently than one machine; null when nothing. */
 async function differenceOfSeed(seed: number, connection: DuckDBConnection): Promise<string | null> {
   const random = new Random(seed);
-  const given = await caseOf(random, connection);
+  const given = await caseIn(connection, random, CASE_ROWS_MAX);
   for (const table of given.tables) tables.set(table.name, { schema: schema([...table.fields]), rows: table.rows });
   const logical = { name: "case", roots: [given.query.node] };
   let plan: Plan;

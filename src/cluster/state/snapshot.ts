@@ -5,8 +5,10 @@
  * a value `[section, row]`. Sections come in the order of the table, rows in that of their keys; sessions in the order
  * of their last use, audit entries in that of the log, many in one row.
  */
+
 import * as v from "valibot";
 import { isForgettable } from "../../jobs/mod.ts";
+import { joinBytes } from "../../kernel/mod.ts";
 import { canonical, decodeAs, encodeValue } from "../codec.ts";
 import * as f from "../fields.ts";
 import { auditRows, readAuditRow } from "./audit_rows.ts";
@@ -78,16 +80,6 @@ function sections(data: StateData): { readonly [Name in Section]: readonly unkno
   };
 }
 
-function join(parts: readonly Uint8Array[], byteCount: number): Uint8Array {
-  const bytes = new Uint8Array(byteCount);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
 /** The rows of a snapshot, without its header. */
 function encodeRows(data: StateData): Uint8Array {
   const parts: Uint8Array[] = [];
@@ -102,7 +94,7 @@ function encodeRows(data: StateData): Uint8Array {
       byteCount += 4 + value.length;
     }
   }
-  return join(parts, byteCount);
+  return joinBytes(parts);
 }
 
 type Sha256 = (bytes: Uint8Array) => string;
@@ -111,7 +103,7 @@ export function encodeSnapshot(data: StateData, sha256: Sha256): Uint8Array {
   const rows = encodeRows(data);
   const hash = sha256(rows).match(/../g) ?? [];
   const header = Uint8Array.of(SNAPSHOT_FORMAT, ...hash.map((digits) => Number.parseInt(digits, 16)));
-  return join([header, rows], HEADER_BYTES + rows.length);
+  return joinBytes([header, rows]);
 }
 
 /** The hash in a snapshot's header, which is that of its rows. */

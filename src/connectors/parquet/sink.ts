@@ -1,5 +1,5 @@
 import { type Arena, type Batch, type Column, IpcWriter, type Schema } from "../../arrow/mod.ts";
-import { type Compression, unreachable } from "../../kernel/mod.ts";
+import { type Compression, joinBytes, unreachable } from "../../kernel/mod.ts";
 import type { ParquetCodec, ParquetSinkOptions } from "../../stream/mod.ts";
 import { lz4CompressBlock, snappyCompress } from "../codec/mod.ts";
 import type { Sink } from "../contract.ts";
@@ -337,14 +337,7 @@ function levelBytes(levels: Uint8Array, highest: number): [Uint8Array, Uint8Arra
 }
 
 function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length === 1) return pieces[0] as Uint8Array;
-  const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    out.set(piece, at);
-    at += piece.length;
-  }
-  return out;
+  return pieces.length === 1 ? (pieces[0] as Uint8Array) : joinBytes(pieces);
 }
 
 function compress(compression: Compression, codec: ParquetCodec, bytes: Uint8Array): Uint8Array {

@@ -1,6 +1,6 @@
 /** Content by its hash: plans, outlines and bundles, from this node's store or from other members'. */
-import { CHUNK_BYTES_MAX, type Peers } from "../../cluster/mod.ts";
-import { type BlobHash, type Clock, type Keys, type PeerId } from "../../kernel/mod.ts";
+import type { Peers } from "../../cluster/mod.ts";
+import { type BlobHash, type Clock, joinBytes, type Keys, type PeerId } from "../../kernel/mod.ts";
 import { blobGet } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import type { NodePorts } from "../ports.ts";
@@ -42,13 +42,13 @@ export class Contents {
     const { replica, store } = this.#options;
     const blob = replica.state.blobs.get(hash);
     if (blob === undefined) return null;
-    const whole = new Uint8Array(blob.blobBytes);
-    for (const [place, chunk] of blob.chunks.entries()) {
+    const parts: Uint8Array[] = [];
+    for (const chunk of blob.chunks) {
       const bytes = store.blob(chunk);
       if (bytes === null) return null;
-      whole.set(bytes, place * CHUNK_BYTES_MAX);
+      parts.push(bytes);
     }
-    return whole;
+    return joinBytes(parts);
   }
 
   async #fetch(hash: BlobHash, signal: AbortSignal): Promise<Uint8Array | null> {
@@ -62,7 +62,7 @@ export class Contents {
         const parts: Uint8Array[] = [];
         const how = { deadlineMs: FETCH_DEADLINE_MS, signal };
         for await (const part of session.stream(blobGet, { hash, offset: 0 }, how)) parts.push(part);
-        const whole = joined(parts);
+        const whole = joinBytes(parts);
         if (keys.sha256(whole) === hash) return whole;
       } catch {
         // The next one may have it.
@@ -70,14 +70,4 @@ export class Contents {
     }
     return null;
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

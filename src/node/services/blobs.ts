@@ -1,5 +1,5 @@
 import { CHUNK_BYTES_MAX } from "../../cluster/mod.ts";
-import type { BlobHash } from "../../kernel/mod.ts";
+import { type BlobHash, joinBytes } from "../../kernel/mod.ts";
 import { blobFind, blobGet, blobPut, type CallContext, on, onStream, type Served } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { command, type ServiceContext } from "./context.ts";
@@ -33,12 +33,7 @@ async function commit(context: ServiceContext, call: CallContext, hash: BlobHash
     throw new NodeError("refused", `Cannot keep blob ${hash}: what was sent of it was dropped. Send it anew.`);
   }
   if (upload !== undefined) {
-    const parts = upload.chunks.map((chunk) => storedChunk(context, chunk));
-    const whole = new Uint8Array(upload.blobBytes);
-    parts.reduce((at, part) => {
-      whole.set(part, at);
-      return at + part.length;
-    }, 0);
+    const whole = joinBytes(upload.chunks.map((chunk) => storedChunk(context, chunk)));
     const found = context.ports.keys.sha256(whole);
     if (found !== hash) {
       await command(context, { ...call, peer: context.ports.transport.self }, { kind: "blob.drop", hash });

@@ -1,4 +1,4 @@
-import type { Disk, DiskEntry, ReadHandle, WriteHandle } from "../../kernel/mod.ts";
+import { type Disk, type DiskEntry, joinBytes, type ReadHandle, type WriteHandle } from "../../kernel/mod.ts";
 
 interface File {
   pieces: Uint8Array[];
@@ -26,7 +26,7 @@ export class VirtualFiles {
     const written = new Set<File>();
     const cut = (): void => {
       for (const file of written) {
-        file.pieces = [joined(file).slice(0, file.syncedBytes)];
+        file.pieces = [joinBytes(file.pieces).slice(0, file.syncedBytes)];
         file.bytes = file.syncedBytes;
       }
     };
@@ -72,7 +72,7 @@ export class VirtualFiles {
   /** Whole contents; null when there is no such file. */
   read(path: string): Uint8Array | null {
     const file = this.#files.get(path);
-    return file === undefined ? null : joined(file);
+    return file === undefined ? null : joinBytes(file.pieces);
   }
 
   write(path: string, bytes: Uint8Array): void {
@@ -112,7 +112,7 @@ export class VirtualFiles {
       bytes: file.bytes,
       readAt: (offset, target, length) => {
         // A file that is written on grows under its readers.
-        if (whole === null || whole.length < file.bytes) whole = joined(file);
+        if (whole === null || whole.length < file.bytes) whole = joinBytes(file.pieces);
         const part = whole.subarray(offset, offset + length);
         target.set(part);
         return part.length;
@@ -188,16 +188,6 @@ function handle(file: File, changing: () => void): WriteHandle {
     },
     close: () => undefined,
   };
-}
-
-function joined({ pieces, bytes }: File): Uint8Array {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 /** Without a separator at the end. */

@@ -1,4 +1,5 @@
 /** Files that jobs of the simulator read: each batch of them can be read by a task of its own, however small it is. */
+
 import {
   Arena,
   batchFromRows,
@@ -11,6 +12,7 @@ import {
   schema,
   utf8,
 } from "../../arrow/mod.ts";
+import { joinBytes } from "../../kernel/mod.ts";
 
 export const INPUT_FILES = 12;
 const FILE_ROWS = 60;
@@ -50,11 +52,5 @@ export function arrowFile(of: Schema, batches: readonly (readonly Row[])[]): Uin
     releaseBatch(arena, batch);
   }
   chunks.push(...writer.finish());
-  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
+  return joinBytes(chunks);
 }

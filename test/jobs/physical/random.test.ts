@@ -1,43 +1,18 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
 import { expect, test } from "vitest";
-import { Arena, type Batch, BatchBuilder, releaseBatch, type Schema, schema } from "../../../src/arrow/mod.ts";
+import { Arena, releaseBatch, type Schema, schema } from "../../../src/arrow/mod.ts";
 import { explainPhysical, type PhysicalOptions, planPhysical } from "../../../src/jobs/mod.ts";
 import { bind, explainPlan, optimise, type Plan, userFunctionsOf } from "../../../src/plan/mod.ts";
 import { differenceOf, plainOfCell } from "../../differential/compare.ts";
-import { connectDuckDb } from "../../differential/fuzz_case.ts";
-import { type Case, randomCase } from "../../differential/plans.ts";
+import { CASE_ROWS_MAX, caseIn, connectDuckDb } from "../../differential/fuzz_case.ts";
+import { type Case } from "../../differential/plans.ts";
 import { Random } from "../../differential/random.ts";
-import { randomTable, sqlTable, type TestTable } from "../../differential/tables.ts";
+import { batchesOf } from "../../differential/run_case.ts";
+import type { TestTable } from "../../differential/tables.ts";
 import type { Row } from "./exchanges.ts";
 import { runTasks, runWhole, type Setup } from "./harness.ts";
 
 const PLAN_COUNT = Number(process.env["PLANS"] ?? 40);
 const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
-const BATCH_ROWS = 16;
-
-async function caseOf(random: Random, connection: DuckDBConnection): Promise<Case> {
-  const tables = ["t", "u"].map((name) => randomTable(random, name));
-  for (const table of tables) for (const statement of sqlTable(table)) await connection.run(statement);
-  return await randomCase(random, tables, async (sql) => {
-    try {
-      const reader = await connection.runAndReadAll(`SELECT count(q) FROM ${sql} q`);
-      const count = Number(reader.getRows()[0]?.[0]);
-      return count > 3_000 ? 30_000 : count;
-    } catch {
-      return null;
-    }
-  });
-}
-
-function batchesOf(arena: Arena, table: TestTable): Batch[] {
-  const batches: Batch[] = [];
-  for (let start = 0; start < Math.max(1, table.rows.length); start += BATCH_ROWS) {
-    const builder = new BatchBuilder(arena, schema([...table.fields]), 0, BATCH_ROWS);
-    for (const row of table.rows.slice(start, start + BATCH_ROWS)) builder.appendValues([...row]);
-    batches.push(builder.finish());
-  }
-  return batches;
-}
 
 /** Like a real job: at times sizes are known, and small sides go everywhere. */
 function randomOptions(random: Random, tables: readonly TestTable[]): Partial<PhysicalOptions> {
@@ -91,7 +66,7 @@ test(`${PLAN_COUNT} random plans give in tasks what they give whole (seed ${SEED
   for (let i = 0; i < PLAN_COUNT; i++) {
     const seed = SEED + i;
     const random = new Random(seed);
-    const given = await caseOf(random, connection);
+    const given = await caseIn(connection, random, CASE_ROWS_MAX);
     const schemas = new Map<string, Schema>(given.tables.map((table) => [table.name, schema([...table.fields])]));
     const logical = { name: "case", roots: [given.query.node] };
     let plan: Plan;

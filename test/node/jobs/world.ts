@@ -1,5 +1,6 @@
 /** A simulated cluster whose nodes have scripted agents, and a client of it. */
 import { settle } from "../../../scripts/sim_settle.ts";
+import { JOB_DEFAULTS } from "../../../src/client/mod.ts";
 import type { JobState } from "../../../src/jobs/mod.ts";
 import type { BlobHash } from "../../../src/kernel/mod.ts";
 import {
@@ -14,19 +15,6 @@ import {
 } from "../../../src/protocol/mod.ts";
 import { SimCluster, type SimNode } from "../../../src/sim/mod.ts";
 import { type Script, ScriptedAgent } from "./scripted_agent.ts";
-
-export const OPTIONS: JobOptions = {
-  parallelism: null,
-  priority: 0,
-  timeoutMs: null,
-  restartsMax: 1,
-  taskRetriesMax: 3,
-  strategy: "coLocated",
-  taskMemoryBytes: 0,
-  resultBytesMax: 1 << 30,
-  codec: "none",
-  params: "{}",
-};
 
 const NEVER = new AbortController().signal;
 
@@ -108,7 +96,7 @@ export class JobsWorld {
   async submit(logical: string, options: Partial<JobOptions> = {}, jobId = this.newId()) {
     const bytes = new TextEncoder().encode(logical);
     const plan = { hash: this.cluster.keys.sha256(bytes) as BlobHash, bytes };
-    const body = { jobId, name: logical, plan, bundle: null, options: { ...OPTIONS, ...options } };
+    const body = { jobId, name: logical, plan, bundle: null, options: { ...JOB_DEFAULTS, ...options } };
     return this.call<{ jobId: string; number: number }>(jobSubmit, body);
   }
 
