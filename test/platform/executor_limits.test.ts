@@ -38,7 +38,8 @@ test("without the memory controller there is no group, and nothing is made", () 
 test("what a process takes is known while it runs", async () => {
   const child = spawn("sleep", ["30"]);
   const look = usageReader(child.pid ?? 0);
-  expect(look()?.residentBytes ?? 1 << 18).toBeGreaterThan(100_000);
+  // Right after the fork, before the program is loaded, a process holds a page or two.
+  await expect.poll(() => look()?.residentBytes ?? 0, { timeout: 10_000 }).toBeGreaterThan(100_000);
   const gone = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGKILL");
   await gone;
