@@ -150,7 +150,7 @@ test("a task inside a function that never comes back loses its workers, and only
   const startMs = performance.now();
   await calls.call(executorCancel, { jobId: JOB_ID, runs: [{ task: order(1).task, attempt: 1 }] });
   await until(() => cluster.reports.some(({ status }) => status === "ended"));
-  expect(performance.now() - startMs).toBeLessThan(1_000);
+  expect(performance.now() - startMs).toBeLessThan(10_000);
   await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks: [order(2)] });
   await until(() => cluster.reports.some(({ status, attempt }) => status === "finished" && attempt === 2));
   expect(engine.opened).toBe(2);
