@@ -228,6 +228,7 @@ export class AgentJob {
   async #handBack(executor: ExecutorProcess, sinkPaths: readonly string[]): Promise<boolean> {
     const { jobId } = this;
     const options = { deadlineMs: RELEASE_TIMEOUT_MS };
+    if (this.#order.bundle === null) this.#parts.executors.returning(executor);
     try {
       const { isReusable } = await executor.call(executorRelease, { jobId }, options);
       const left = { jobId, upToAttempt: this.attempt, sinkPaths };

@@ -50,6 +50,8 @@ export class Executors {
   readonly #all = new Map<PeerId, ExecutorProcess>();
   /** Those that stand by, with the time since when; the one used last at the end. */
   readonly #spares = new Map<ExecutorProcess, number>();
+  /** Those that are letting go of their job: whoever waits has one of them sooner than a new one. */
+  readonly #returning = new Set<ExecutorProcess>();
   #waiters: Waiter[] = [];
   /** Spares are not begun before. */
   #sparesFromMs = Number.POSITIVE_INFINITY;
@@ -131,8 +133,14 @@ export class Executors {
     });
   }
 
+  /** It will be given back soon, or end. */
+  returning(executor: ExecutorProcess): void {
+    if (!executor.isGone) this.#returning.add(executor);
+  }
+
   /** It has no job any more and may be given another. */
   giveBack(executor: ExecutorProcess): void {
+    this.#returning.delete(executor);
     if (executor.phase !== "ready" || executor.isGone) return;
     const { settings, options } = this.#options;
     const hadTasks = executor.givenUpTo > 0;
@@ -148,8 +156,8 @@ export class Executors {
     this.#spares.set(executor, this.#nowMs);
     const [oldest] = this.#spares.keys();
     // While jobs come and go, each slot may want one, and the compiler too; what is surplus goes once it has been idle.
-    if (this.#spares.size > Math.max(settings.sparesMin, settings.sparesMax, options.slots + 1))
-      oldest?.end("it is not needed");
+    const sparesMax = Math.max(settings.sparesMax, settings.sparesMin + options.slots + 1);
+    if (this.#spares.size > sparesMax) oldest?.end("it is not needed");
   }
 
   get #nowMs(): number {
@@ -181,7 +189,7 @@ export class Executors {
     const starting = this.#startingCount;
     const areSparesDue = nowMs >= this.#sparesFromMs;
     const wanted = this.#waiters.length + (areSparesDue ? this.#options.settings.sparesMin : 0);
-    return starting < startingMax && starting + this.#spares.size < wanted;
+    return starting < startingMax && starting + this.#returning.size + this.#spares.size < wanted;
   }
 
   #startOne(): void {
@@ -206,6 +214,7 @@ export class Executors {
   #ended(executor: ExecutorProcess, end: End): void {
     const wasStarting = !this.#spares.has(executor) && !executor.wasReady;
     const isSpare = this.#spares.delete(executor);
+    this.#returning.delete(executor);
     this.#all.delete(executor.peer);
     if (this.#all.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
     if (this.#isStopped) return;

@@ -131,6 +131,31 @@ describe("executors", () => {
     await expect.poll(() => readdirSync(join(world.directory, "work/executors"))).toEqual([]);
   });
 
+  test("a job that comes while another lets go of its executor waits for that one", async () => {
+    await using world = new ScriptedAgent({ settings: { sparesMin: 0 } });
+    world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(0)] });
+    await world.settle();
+    release(world);
+    const other = "1".repeat(32);
+    world.agent.deploy({ term: 1, job: jobOrder({ jobId: other }), tasks: [taskOrder(0)] });
+    await world.settle();
+    expect(world.executors).toHaveLength(1);
+    expect(world.executors[0]?.assigned.map(({ jobId }) => jobId)).toEqual([JOB, other]);
+  });
+
+  test("a job that waits for one that has to end gets a new one", async () => {
+    await using world = new ScriptedAgent({ settings: { sparesMin: 0 } });
+    world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(0)] });
+    await world.settle();
+    for (const executor of world.executors) executor.isReusable = false;
+    release(world);
+    const other = "1".repeat(32);
+    world.agent.deploy({ term: 1, job: jobOrder({ jobId: other }), tasks: [taskOrder(0)] });
+    await world.settle();
+    expect(world.executors).toHaveLength(2);
+    expect(world.executors[1]?.assigned.map(({ jobId }) => jobId)).toEqual([other]);
+  });
+
   test("the end of one is told with its reason, its slots are free, and new orders go to another", async () => {
     await using world = new ScriptedAgent();
     world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(0, 4), taskOrder(1, 5)] });
