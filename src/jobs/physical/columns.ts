@@ -1,4 +1,4 @@
-import { type Field, field, int64, type Schema, schema, valueType } from "../../arrow/mod.ts";
+import { byteWidth, type DataType, type Field, field, int64, type Schema, schema, valueType } from "../../arrow/mod.ts";
 import { invariant } from "../../kernel/mod.ts";
 import type { NamedExpression, PlanNode, ProjectNode, SortKey, TypedColumn, TypedExpression } from "../../plan/mod.ts";
 
@@ -20,6 +20,19 @@ export function fieldNamed(of: Schema, name: string): Field {
 
 export function namesOf(of: Schema): string[] {
   return of.fields.map(({ name }) => name);
+}
+
+/** What strings and the like are taken for: nobody has looked at them. */
+const TEXT_BYTES = 20;
+
+/** A guess of what a row takes on its way. */
+export function rowBytes(of: Schema): number {
+  return of.fields.reduce((sum, { type }) => sum + typeBytes(valueType(type)), 0);
+}
+
+function typeBytes(type: DataType): number {
+  if (type.kind === "struct") return rowBytes({ fields: type.fields });
+  return type.kind === "null" || type.kind === "bool" ? 1 : byteWidth(type) || TEXT_BYTES;
 }
 
 /** The named columns, in this order. */

@@ -2,7 +2,7 @@ import { type Field, field, type Schema, schema } from "../../arrow/mod.ts";
 import { unreachable } from "../../kernel/mod.ts";
 import type { JoinKind, JoinNode, PlanNode } from "../../plan/mod.ts";
 import { type Builder, fused, visible } from "./builder.ts";
-import { isColumn, namesOf } from "./columns.ts";
+import { isColumn, namesOf, rowBytes } from "./columns.ts";
 import { hasRest, sideBuilt, sideInOrder } from "./needs.ts";
 import { NO_ORDER, type Open } from "./open.ts";
 import { restored } from "./sort.ts";
@@ -15,6 +15,9 @@ interface Sides {
   /** The order of the probe side's rows is that of the result, and is wanted. */
   readonly isOrdered: boolean;
 }
+
+/** Tables of so few rows are made in no time. */
+const SMALL_ROWS = 100_000;
 
 const OTHER: Readonly<Record<SideName, SideName>> = { left: "right", right: "left" };
 
@@ -30,7 +33,7 @@ export function planJoin(builder: Builder, node: JoinNode, sides: Sides): Open {
   if (sides.left.parallelism === 1 && sides.right.parallelism === 1) return joined(builder, node, ready);
   const canBroadcast = !hasRest(node.how, build);
   if (node.keys.length === 0 && !canBroadcast) return inOneTask(builder, node, ready);
-  const isSmall = canBroadcast && isWorthBroadcasting(builder, { build: ready[build], probe: ready[probe] });
+  const isSmall = canBroadcast && isWorthBroadcasting(builder, node, ready);
   if (node.keys.length > 0 && !isSmall) return byHash(builder, node, ready);
   const { parallelism } = ready[probe];
   const everywhere = parallelism === 1 ? builder.gathered(ready[build]) : broadcast(builder, ready[build], parallelism);
@@ -50,12 +53,22 @@ function inOneTask(builder: Builder, node: JoinNode, sides: Sides): Open {
   return joined(builder, node, { ...sides, left: whole("left"), right: whole("right") });
 }
 
-/** Rows of the small side are sent once a task, or those of both sides once. */
-function isWorthBroadcasting(builder: Builder, of: { readonly build: Open; readonly probe: Open }): boolean {
-  const { build, probe } = of;
-  const rows = build.estimatedRows;
+/**
+ * Rows of the side that is built are sent once a task, or those of both sides once, but for a side that is where its keys
+ * want it. Bytes are what that costs. A large side only where all is known: each task makes a table of its own of it.
+ */
+function isWorthBroadcasting(builder: Builder, node: JoinNode, sides: Sides): boolean {
+  const build = sideBuilt(node);
+  const [rows, probeRows] = [sides[build].estimatedRows, sides[OTHER[build]].estimatedRows];
   if (rows === null || rows > builder.options.broadcastRowsMax) return false;
-  return probe.estimatedRows === null || rows * probe.parallelism <= rows + probe.estimatedRows;
+  if (probeRows === null) return rows <= SMALL_ROWS;
+  const bytes = { left: rowBytes(sides.left.node.schema), right: rowBytes(sides.right.node.schema) };
+  const buildBytes = rows * bytes[build];
+  if (rows > SMALL_ROWS && buildBytes > builder.options.broadcastBytesMax) return false;
+  const stays = rows <= SMALL_ROWS ? [] : (sideThatStays(node, sides)?.stays ?? []);
+  const moved = (side: SideName, all: number): number => (stays.includes(side) ? 0 : all);
+  const shared = moved(build, buildBytes) + moved(OTHER[build], probeRows * bytes[OTHER[build]]);
+  return buildBytes * sides[OTHER[build]].parallelism <= shared;
 }
 
 /** Both sides are in the same tasks. */

@@ -15,8 +15,9 @@ export interface PhysicalOptions {
   readonly facts: (source: ConnectorSpec) => SourceFacts;
   /** Rows that are worth a task. */
   readonly rowsPerTask: number;
-  /** Sides of joins of at most so many rows may go to every task of the other side. */
+  /** Sides of joins of at most so many rows, and about so many bytes, may go to every task of the other side. */
   readonly broadcastRowsMax: number;
+  readonly broadcastBytesMax: number;
   /** At most so many rows are sorted in one task. */
   readonly gatherRowsMax: number;
   /** Rows that each task gives to find the bounds of a range exchange. */
@@ -30,7 +31,8 @@ export const PHYSICAL_DEFAULTS: PhysicalOptions = {
   parallelism: null,
   facts: () => ({ rowCount: null, splitCount: null }),
   rowsPerTask: 500_000,
-  broadcastRowsMax: 100_000,
+  broadcastRowsMax: 4_000_000,
+  broadcastBytesMax: 32 << 20,
   gatherRowsMax: 200_000,
   sampleRowsMax: 1_000,
   pipelines: false,
