@@ -262,6 +262,12 @@ export class ProcessCluster {
   constructor(settings: ClusterSettings = {}) {
     this.#settings = settings;
     mkdirSync(join(this.directory, "home"));
+    mkdirSync(this.temporaryDirectory);
+  }
+
+  /** For what its processes mean to take away again. */
+  get temporaryDirectory(): string {
+    return join(this.directory, "tmp");
   }
 
   get env(): Readonly<Record<string, string>> {
@@ -271,6 +277,7 @@ export class ProcessCluster {
       XDG_CONFIG_HOME: join(this.directory, "config"),
       XDG_DATA_HOME: join(this.directory, "data"),
       DENO_DIR: process.env["DENO_DIR"] ?? join(process.env["HOME"] ?? "/", ".cache/deno"),
+      TMPDIR: this.temporaryDirectory,
       NO_COLOR: "1",
       COLUMNS: "",
       USER: "operator",

@@ -10,7 +10,7 @@ const CASES: readonly Case[] = [
   { job: SHUFFLE, fault: "kill executor", phase: "in shuffle" },
   { job: SORT, fault: "kill agent", phase: "in sort" },
   { job: SHUFFLE, fault: "kill JobManager", phase: "before deploy" },
-  { job: SORT, fault: "kill JobManager", phase: "at the commit" },
+  { job: SORT, fault: "kill JobManager", phase: "after the commit" },
   { job: SORT, fault: "kill client", phase: "in shuffle" },
   { job: SHUFFLE, fault: "full sink disk", phase: "before deploy" },
 ];

@@ -20,6 +20,11 @@ export const FAULTS = [
 ] as const;
 /** There from the beginning of a job to its end. */
 export const CONDITIONS = ["full sink disk", "slow disk", "slow network"] as const;
+/** What happens at no moment, but all the time. */
+export function isCondition(fault: Fault): boolean {
+  return CONDITIONS.some((condition) => condition === fault);
+}
+
 export type Fault = (typeof FAULTS)[number] | (typeof CONDITIONS)[number];
 
 export interface World {
@@ -28,7 +33,12 @@ export interface World {
   readonly hosts: Hosts | null;
   /** Ends the program that submitted. */
   readonly killClient: () => void;
+  /** Executors that are at the moment that is meant. */
+  readonly held: readonly number[];
 }
+
+/** Share of the faults that hit who is at that moment. */
+const AIMED_SHARE = 0.75;
 
 const STOPPED_MS = 5_000;
 const DOWN_MS = 1_500;
@@ -46,11 +56,11 @@ export async function inflict(fault: Fault, job: Job, world: World): Promise<Inf
     case "stop executor 5 s":
       return hitExecutor(job, world, fault === "kill executor" ? "SIGKILL" : "SIGSTOP");
     case "kill agent":
-      return killNode(world.random.pick(await nodesWithTasks(job, world.cluster, await leaderOf(world))));
+      return killNode(world.random.pick(await nodesWithTasks(job, world, await leaderOf(world))));
     case "kill JobManager":
       return killNode(await leaderOf(world));
     case "stop agent 5 s": {
-      const node = world.random.pick(await nodesWithTasks(job, world.cluster, null));
+      const node = world.random.pick(await nodesWithTasks(job, world, null));
       node?.signal("SIGSTOP");
       return { what: node?.name ?? "no node", healed: pause(STOPPED_MS).then(() => node?.signal("SIGCONT")) };
     }
@@ -60,7 +70,7 @@ export async function inflict(fault: Fault, job: Job, world: World): Promise<Inf
     case "cut link 5 s":
       return cutLink(world);
     case "full work disk":
-      return fillDisk(world.random.pick(await nodesWithTasks(job, world.cluster, null)));
+      return fillDisk(world.random.pick(await nodesWithTasks(job, world, null)));
     case "full sink disk":
     case "slow disk":
     case "slow network":
@@ -110,19 +120,24 @@ function fillDisk(node: NodeProcess | undefined): Inflicted {
   return { what: node.name, healed };
 }
 
-async function nodesWithTasks(job: Job, cluster: JobsCluster, but: NodeProcess | null): Promise<NodeProcess[]> {
+async function nodesWithTasks(job: Job, world: World, but: NodeProcess | null): Promise<NodeProcess[]> {
+  const { cluster, random, held } = world;
+  const others = cluster.nodes.filter((node) => node !== but && node.isRunning);
+  const aimed = others.filter((node) => cluster.executorsOf(node).some(({ pid }) => held.includes(pid)));
+  if (aimed.length > 0 && random.chance(AIMED_SHARE)) return aimed;
   const { tasks } = await job.status();
   const busy = new Set(tasks.filter(({ status }) => status !== "waiting").map(({ node }) => node));
-  const others = cluster.nodes.filter((node) => node !== but && node.isRunning);
   const found = others.filter(({ name }) => busy.has(name));
   return found.length > 0 ? found : others;
 }
 
-async function busiestExecutor(job: Job, { cluster, random }: World): Promise<{ pid: number; node: string } | null> {
-  const nodes = await nodesWithTasks(job, cluster, null);
+async function busiestExecutor(job: Job, world: World): Promise<{ pid: number; node: string } | null> {
+  const { cluster, random, held } = world;
+  const nodes = await nodesWithTasks(job, world, null);
   const node = random.pick(nodes.filter((each) => cluster.executorsOf(each).length > 0));
   if (node === undefined) return null;
-  const [first] = cluster.executorsOf(node).sort((a, b) => b.ticks - a.ticks);
+  const found = cluster.executorsOf(node);
+  const first = found.find(({ pid }) => held.includes(pid)) ?? found.sort((a, b) => b.ticks - a.ticks)[0];
   return first === undefined ? null : { pid: first.pid, node: node.name };
 }
 

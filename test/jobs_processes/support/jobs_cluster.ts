@@ -8,6 +8,7 @@ import { systemClock } from "../../../src/platform/clock.ts";
 import { createKeys } from "../../../src/platform/keys.ts";
 import { bundleJob } from "../../../src/platform/mod.ts";
 import { systemRandom } from "../../../src/platform/random.ts";
+import { nodeDigest } from "../../../src/protocol/mod.ts";
 import { type GivenParams, isDataflow } from "../../../src/stream/mod.ts";
 import { type ClusterSettings, type NodeProcess, ProcessCluster, pause } from "../../cluster_processes/harness.ts";
 import { digestOf, type FoundProcess, filesIn, processesOf, rowText } from "./leftovers.ts";
@@ -120,6 +121,26 @@ export class JobsCluster {
     }
   }
 
+  /** What nodes' states differ in once all have applied the same; nothing when they are equal. */
+  async differences(timeoutMs: number): Promise<string[]> {
+    const endMs = Date.now() + timeoutMs;
+    const clients = await Promise.all(this.nodes.map((node) => this.processes.client([node])));
+    try {
+      for (;;) {
+        const answers = await Promise.all(clients.map((client) => client.call(nodeDigest, {}, { timeoutMs: 20_000 })));
+        const [first] = answers;
+        if (answers.every(({ appliedIndex }) => appliedIndex === first?.appliedIndex)) {
+          const digests = answers.map(({ digest }) => digest);
+          return new Set(digests).size === 1 ? [] : [`the states of nodes differ: ${digests.join(" ")}`];
+        }
+        if (Date.now() > endMs) return ["nodes do not become level"];
+        await pause(50);
+      }
+    } finally {
+      await Promise.all(clients.map((client) => client.close()));
+    }
+  }
+
   #strayProcesses(): string[] {
     const running = this.nodes.filter(({ isRunning }) => isRunning);
     const owned = new Set(running.flatMap((node) => this.executorsOf(node)).map(({ pid }) => pid));
@@ -129,7 +150,11 @@ export class JobsCluster {
   }
 
   #strayFiles(): string[] {
-    return this.nodes.flatMap((node) => filesIn(join(node.dataDir, "work")).map((name) => `${node.name} work/${name}`));
+    const temporary = filesIn(this.processes.temporaryDirectory).map((name) => `temporary file ${name}`);
+    const work = this.nodes.flatMap((node) =>
+      filesIn(join(node.dataDir, "work")).map((name) => `${node.name} work/${name}`),
+    );
+    return [...temporary, ...work];
   }
 
   /** `unmount`: once no process is there. */

@@ -3,16 +3,17 @@
  * gives a reason and has written nothing; and leaves no process and no file behind.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cluster, type Job, JobFailedError } from "../../../src/client/mod.ts";
 import { Seeded } from "../../../src/sim/world/seeded.ts";
 import { commandOf, pause } from "../../cluster_processes/harness.ts";
 import { Hosts } from "../../cluster_processes/namespaces.ts";
-import { type Fault, inflict } from "./faults.ts";
+import { type Fault, inflict, isCondition } from "./faults.ts";
 import { JobsCluster, jobFile, resultOf, submit } from "./jobs_cluster.ts";
 import { contentOf } from "./leftovers.ts";
-import { type Phase, reached } from "./phases.ts";
+import { Hold, type Phase } from "./phases.ts";
 
 export interface MatrixJob {
   readonly name: string;
@@ -115,6 +116,7 @@ export function outcomeText({ case: of, hit, target, ending, tookMs, wrong }: Ou
 
 class Matrix {
   readonly #cluster: JobsCluster;
+  readonly #hold: Hold;
   readonly #hosts: Hosts | null;
   readonly #options: MatrixOptions;
   readonly #random: Seeded;
@@ -123,9 +125,15 @@ class Matrix {
 
   private constructor(
     cluster: JobsCluster,
-    of: { readonly hosts: Hosts | null; readonly mounts: string[]; readonly options: MatrixOptions },
+    of: {
+      readonly hold: Hold;
+      readonly hosts: Hosts | null;
+      readonly mounts: string[];
+      readonly options: MatrixOptions;
+    },
   ) {
     this.#cluster = cluster;
+    this.#hold = of.hold;
     this.#hosts = of.hosts;
     this.#mounts = of.mounts;
     this.#options = of.options;
@@ -137,21 +145,24 @@ class Matrix {
     const needsHosts = kind === "cut link 5 s" || kind === "slow network";
     const hosts = needsHosts ? new Hosts(nodes) : null;
     const mounts: string[] = [];
-    const slow = new URL("slow_disk.ts", import.meta.url).pathname;
+    const hold = new Hold(mkdtempSync(join(tmpdir(), "sage-hold-")));
+    const preloads = ["hold.ts", ...(kind === "slow disk" ? ["slow_disk.ts"] : [])];
+    const bunOptions = preloads.map((name) => `--preload ${new URL(name, import.meta.url).pathname}`).join(" ");
     try {
       const cluster = await JobsCluster.found({
         nodes,
         ...(hosts === null ? {} : { hosts: hosts.hosts }),
-        ...(kind === "slow disk" ? { env: { BUN_OPTIONS: `--preload ${slow}` } } : {}),
+        env: { BUN_OPTIONS: bunOptions, SAGE_TEST_HOLD: hold.directory },
         ...(kind === "full work disk"
           ? { memory: "512MiB", prepare: (path: string) => mountSmall(path, WORK_DISK, mounts) }
           : {}),
       });
       if (kind === "slow network") hosts?.limit("40mbit");
-      return new Matrix(cluster, { hosts, mounts, options });
+      return new Matrix(cluster, { hold, hosts, mounts, options });
     } catch (error) {
       unmount(mounts);
       hosts?.end();
+      rmSync(hold.directory, { recursive: true });
       throw error;
     }
   }
@@ -167,15 +178,21 @@ class Matrix {
     try {
       const expected = await this.#expectedOf(each.job, client, output);
       if (each.fault === "full sink disk") mountSmall(output, SINK_DISK, this.#mounts);
+      const isHit = !isCondition(each.fault);
+      if (isHit) this.#hold.at(each.phase);
       const world = await this.#submit(each, client, output);
       const outcome = this.#endingOf(world.job, each.job.roots);
-      hit = await reached(world.job, each.phase);
+      const afterMs = isHit && each.phase !== "at any time" ? null : this.#random.next() * expected.tookMs;
+      const reached = await this.#hold.reached(world.job, afterMs);
+      hit = reached?.text ?? null;
       const fault = await inflict(each.fault, world.job, {
         cluster: this.#cluster,
         random: this.#random,
         hosts: this.#hosts,
         killClient: world.kill,
+        held: reached?.pids ?? [],
       });
+      this.#hold.release();
       target = fault.what;
       ending = await outcome;
       await fault.healed;
@@ -189,6 +206,7 @@ class Matrix {
     } catch (error) {
       wrong.push(`threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     } finally {
+      this.#hold.release();
       if (each.fault === "full sink disk") unmount(this.#mounts.splice(this.#mounts.indexOf(output), 1));
       await client.close();
     }
@@ -198,6 +216,7 @@ class Matrix {
   async end(): Promise<string[]> {
     this.#hosts?.heal();
     const left = await this.#cluster.end(() => unmount(this.#mounts));
+    rmSync(this.#hold.directory, { recursive: true });
     this.#hosts?.end();
     return left;
   }
@@ -298,6 +317,7 @@ class Matrix {
     const isWell = (status: { leader: string | null; members: readonly { health: string }[] }) =>
       status.leader !== null && status.members.every(({ health }) => health === "alive");
     await processes.status(isWell, HEAL_MS);
+    wrong.push(...(await this.#cluster.differences(HEAL_MS)));
   }
 
   async #stillWorks(client: Cluster, wrong: string[]): Promise<void> {

@@ -1,52 +1,71 @@
-/** Moments in the life of a job, as its watchers see them. */
+/** Moments in the life of a job. Executors wait in them (`hold.ts`) until the cluster has been hit. */
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Job } from "../../../src/client/mod.ts";
 import type { JobProgress } from "../../../src/protocol/mod.ts";
 import { pause } from "../../cluster_processes/harness.ts";
 
-export const PHASES = ["before deploy", "in shuffle", "in sort", "at the commit", "in the last second"] as const;
+export const PHASES = [
+  "before deploy",
+  "in shuffle",
+  "in sort",
+  "in the last second",
+  "before the commit",
+  "after the commit",
+  "at any time",
+] as const;
 export type Phase = (typeof PHASES)[number];
 
+/** Who waits at a moment, and what the job was at. */
+export interface Reached {
+  readonly text: string;
+  /** Processes of the executors that wait. */
+  readonly pids: readonly number[];
+}
+
 const ENDED = new Set(["finished", "failed", "cancelled", "stopped"]);
+const LOOK_MS = 20;
+/** Others may come to the moment as well. */
+const GATHER_MS = 100;
 
-/** Stages of small jobs are over soon. */
-const LOOK_MS = 25;
+/** The directory through which executors are told where to wait. */
+export class Hold {
+  readonly directory: string;
 
-/** Waits for it; gives what the job was at then, or null when it ended before. */
-export async function reached(job: Job, phase: Phase): Promise<string | null> {
-  if (phase === "before deploy") return "submitted";
-  // Watchers are told each state at once, and of what goes on within one twice a second.
-  for await (const progress of phase === "at the commit" ? job.watch() : looks(job)) {
-    if (ENDED.has(progress.state)) return null;
-    if (isIn(progress, phase)) return stateText(progress);
+  constructor(directory: string) {
+    this.directory = directory;
+    mkdirSync(directory, { recursive: true });
   }
-  return null;
-}
 
-async function* looks(job: Job): AsyncGenerator<JobProgress> {
-  for (;;) {
-    yield await job.status();
-    await pause(LOOK_MS);
+  /** From now on executors wait there; at no time nobody does. */
+  at(phase: Phase): void {
+    this.release();
+    if (phase !== "at any time") writeFileSync(join(this.directory, "moment"), phase);
   }
-}
 
-function isIn({ state, stages }: JobProgress, phase: Phase): boolean {
-  const read = new Set(stages.flatMap(({ inputs }) => inputs));
-  // Counters come twice a second, ends of tasks at once.
-  const begun = stages.filter(({ running, rowsIn, inputs }) => {
-    const isFed = inputs.some((input) => (stages[input]?.finished ?? 0) > 0);
-    return running > 0 && inputs.length > 0 && (rowsIn > 0 || isFed);
-  });
-  switch (phase) {
-    case "before deploy":
-      return true;
-    case "in shuffle":
-      return begun.length > 0;
-    case "in sort":
-      return begun.some(({ label }) => label.endsWith("sort"));
-    case "at the commit":
-      return state === "finishing";
-    case "in the last second":
-      return begun.some(({ fragment }) => !read.has(fragment));
+  /** All go on. */
+  release(): void {
+    for (const name of readdirSync(this.directory)) rmSync(join(this.directory, name), { force: true });
+  }
+
+  get pids(): readonly number[] {
+    const names = readdirSync(this.directory).filter((name) => name.startsWith("held-"));
+    return names.map((name) => Number(name.slice("held-".length))).filter((pid) => existsSync(`/proc/${pid}`));
+  }
+
+  /** Waits until somebody waits, or so long; null when the job ended before. */
+  async reached(job: Job, afterMs: number | null): Promise<Reached | null> {
+    if (afterMs !== null) await pause(afterMs);
+    for (;;) {
+      const progress = await job.status();
+      if (afterMs !== null) return ENDED.has(progress.state) ? null : { text: stateText(progress), pids: [] };
+      if (this.pids.length > 0) {
+        await pause(GATHER_MS);
+        return { text: stateText(progress), pids: this.pids };
+      }
+      if (ENDED.has(progress.state)) return null;
+      await pause(LOOK_MS);
+    }
   }
 }
 
