@@ -1,4 +1,4 @@
-import { canMove, isEnded, isForgettable, JOB_STATE_TABLE } from "../../jobs/mod.ts";
+import { canMove, isEnded, isForgettable, JOB_STATE_TABLE, type JobState } from "../../jobs/mod.ts";
 import { addParts, checkParts, countRefs } from "./apply_blobs.ts";
 import type { CommandOf } from "./command.ts";
 import type { Context, StateData } from "./data.ts";
@@ -61,7 +61,7 @@ function isSame(job: JobRecord, command: CommandOf<"job.create">, { by }: Contex
 }
 
 export function moveJob(data: StateData, command: CommandOf<"job.move">, context: Context): Outcome {
-  const { jobId, from, to, reason, parts = [] } = command;
+  const { jobId, from, to, parts = [] } = command;
   const job = data.jobs.get(jobId);
   if (job === undefined) return refuse("not-found", `Cannot move job ${jobId}: there is none.`);
   if (job.state !== from || job.attempt !== command.attempt) {
@@ -73,9 +73,12 @@ export function moveJob(data: StateData, command: CommandOf<"job.move">, context
     const now = `the JobManager of term ${job.term} has moved it`;
     return refuse("stale", `Cannot move job ${job.number} to ${to} in term ${term}: ${now}.`);
   }
-  if (!canMove(from, to)) {
-    const next = JOB_STATE_TABLE[from].next.join(", ");
-    return refuse("illegal-move", `Cannot move job ${job.number} from ${from} to ${to}: only to ${next}.`);
+  const steps = stepsOf(job, command, context.atMs);
+  const illegal = illegalStep(from, steps);
+  if (illegal !== null) {
+    const next = JOB_STATE_TABLE[illegal.from].next.join(", ");
+    const text = `Cannot move job ${job.number} from ${illegal.from} to ${illegal.to}: only to ${next}.`;
+    return refuse("illegal-move", text);
   }
   const more = [...(command.blobs ?? []), ...parts.map(({ hash }) => hash)];
   const added = [...new Set(more)].filter((hash) => !job.blobs.includes(hash));
@@ -85,8 +88,8 @@ export function moveJob(data: StateData, command: CommandOf<"job.move">, context
   countRefs(data, added, 1, context);
   const blobs = added.length === 0 ? job.blobs : [...job.blobs, ...added];
   const notes = command.notes ?? job.notes;
-  const attempt = to === "restarting" ? job.attempt + 1 : job.attempt;
-  const history = [...job.history.slice(1 - JOB_HISTORY_MAX), { state: to, attempt, atMs: context.atMs, reason }];
+  const attempt = steps.at(-1)?.attempt ?? job.attempt;
+  const history = [...job.history, ...steps].slice(-JOB_HISTORY_MAX);
   data.jobs.set(jobId, {
     ...job,
     blobs,
@@ -102,6 +105,27 @@ export function moveJob(data: StateData, command: CommandOf<"job.move">, context
   if (isForgettable(to)) data.derived.endedJobs.add(jobId);
   forgetOldest(data, context);
   return give({ type: "job", number: job.number, attempt });
+}
+
+/** The way of the job, with its last state. */
+function stepsOf(job: JobRecord, { to, via = [], reason }: CommandOf<"job.move">, atMs: number): JobStep[] {
+  let { attempt } = job;
+  const sinceMs = job.history.at(-1)?.atMs ?? 0;
+  return [...via, { state: to, agoMs: 0 }].map(({ state, agoMs }, at): JobStep => {
+    if (state === "restarting") attempt++;
+    // The clock of another leader may have stood otherwise.
+    const stepMs = Math.min(atMs, Math.max(sinceMs, atMs - agoMs));
+    return { state, attempt, atMs: stepMs, reason: at === via.length ? reason : "" };
+  });
+}
+
+function illegalStep(from: JobState, steps: readonly JobStep[]) {
+  let at = from;
+  for (const { state } of steps) {
+    if (!canMove(at, state)) return { from: at, to: state };
+    at = state;
+  }
+  return null;
 }
 
 function checkAdded(data: StateData, job: JobRecord, command: CommandOf<"job.move">, context: Context): Outcome | null {

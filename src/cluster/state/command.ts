@@ -100,13 +100,15 @@ const COMMANDS = {
     /** Opaque here. */
     options: f.bytesTo(limits.JOB_OPTIONS_BYTES_MAX),
   }),
-  /** One step by the table; refused unless the job is where, and in the attempt, that the proposer believes. */
+  /** One step by the table, or several at once; refused unless the job is where, and in the attempt, that the proposer believes. */
   "job.move": v.object({
     kind: v.literal("job.move"),
     jobId,
     from: jobState,
     attempt,
     to: jobState,
+    /** States that it went through on its way, and how long ago; each step by the table. */
+    via: v.optional(v.pipe(v.array(v.object({ state: jobState, agoMs: f.count })), v.maxLength(limits.JOB_VIA_MAX))),
     reason: f.reason,
     /** Of the JobManager that proposes; refused once a later one has moved the job. */
     term: v.optional(f.count),

@@ -93,6 +93,27 @@ test("a deposed JobManager's late move is refused, also where state and attempt 
   expect(moved("failing", "failed", 4)).toBe("stale");
 });
 
+test("a job may go several steps at once, each by the table, with the times at which it did", () => {
+  const replica = started();
+  replica.propose(create(1));
+  const from = { from: "submitted", attempt: 1 } as const;
+  const via = [{ state: "compiling", agoMs: 0 }] as const;
+  expect(replica.try({ ...move(1, { ...from, to: "running" }), via: [...via] } as Command)).toBe("illegal-move");
+  expect(replica.state.jobs.get(jobId(1))).toMatchObject({ state: "submitted", history: [{ state: "submitted" }] });
+  expect(replica.try({ ...move(1, { ...from, to: "scheduling" }), via: [...via] } as Command)).toBe("ok");
+  const last = { ...move(1, { from: "scheduling", to: "restarting", attempt: 1 }), reason: "why" };
+  const ways = ["running", "failing"].map((state, at) => ({ state, agoMs: 1e15 * (1 - at) }));
+  expect(replica.try({ ...last, via: ways } as Command)).toBe("ok");
+  const { history = [], ...job } = replica.state.jobs.get(jobId(1)) ?? {};
+  expect(job).toMatchObject({ state: "restarting", attempt: 2 });
+  const states = ["submitted", "compiling", "scheduling", "running", "failing", "restarting"];
+  expect(history.map(({ state }) => state)).toEqual(states);
+  expect(history.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 2]);
+  expect(history.map(({ reason }) => reason)).toEqual(["", "", "", "", "", "why"]);
+  const times = history.map(({ atMs }) => atMs);
+  expect([...times].sort((a, b) => a - b)).toEqual(times);
+});
+
 test("ended jobs beyond the limit are forgotten in the order in which they ended; stopped ones stay", () => {
   const replica = started();
   const end = (number: number, to: "cancelled" | "stopped"): void => {
