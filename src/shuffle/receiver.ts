@@ -10,9 +10,10 @@ import { StreamDecoder } from "./stream_decoder.ts";
 import { type Control, encodeControl, errorOf } from "./wire/control.ts";
 import { type MessageHandlers, type MessageHead, MessageReader } from "./wire/message_frames.ts";
 
-/** Acknowledged at the latest after so many bytes, or this time. */
-const ACK_BYTES = 512 << 10;
-const ACK_DELAY_MS = 2;
+/** Acknowledged at the latest after so many bytes, such a share of the window, or this time: each is a write of a socket. */
+const ACK_BYTES_MAX = 2 << 20;
+const ACK_WINDOWS = 1 / 4;
+const ACK_DELAY_MS = 10;
 
 export interface ReceiverOptions {
   readonly arena: Arena;
@@ -232,7 +233,8 @@ export class Receiver {
 
   #acknowledgeSoon(bytes: number): void {
     this.#unacknowledgedBytes += bytes;
-    if (this.#unacknowledgedBytes >= ACK_BYTES) this.#acknowledge();
+    const { windowBytes } = this.#options;
+    if (this.#unacknowledgedBytes >= Math.min(ACK_BYTES_MAX, windowBytes * ACK_WINDOWS)) this.#acknowledge();
     else this.#cancelAck ??= this.#options.clock.wake(ACK_DELAY_MS, () => this.#acknowledge());
   }
 

@@ -1,11 +1,13 @@
 /**
- * libp2p's yamux with our limits, and with fewer window updates.
+ * libp2p's yamux with our limits, fewer window updates, and a short way for data.
  *
  * Its streams answer every frame with an update of their window: a small record to encrypt, send and decrypt for each
- * 64 KiB. Ours wait until half of the window is used, as the other yamux implementations do.
+ * 64 KiB. Ours wait until half of the window is used, as the other yamux implementations do. What may be sent as it is
+ * does not pass through libp2p's lists of bytes; what arrives does not either (`frame_feed.ts`).
  */
 import { yamux } from "@chainsafe/libp2p-yamux";
 import type { StreamMuxerFactory } from "@libp2p/interface";
+import { type FedMuxer, type FedStream, FrameFeed } from "./frame_feed.ts";
 import {
   CHANNEL_UNSENT_BYTES_MAX,
   KEEP_ALIVE_MS,
@@ -13,6 +15,7 @@ import {
   WINDOW_BYTES,
   WINDOW_BYTES_MAX,
 } from "./limits.ts";
+import { TlsConnection } from "./tls_connection.ts";
 
 const YAMUX_OPTIONS = {
   enableKeepAlive: true,
@@ -28,12 +31,26 @@ const YAMUX_OPTIONS = {
   },
 };
 
+const TYPE_DATA = 0;
+
 /** What a yamux stream has besides its public interface. */
-interface Windowed {
+interface OwnStream extends FedStream {
   recvWindow: number;
-  recvWindowCapacity: number;
-  handleData?: (frame: unknown) => void;
-  sendWindowUpdate?: () => void;
+  sendWindowCapacity: number;
+  writableNeedsDrain: boolean;
+  readonly sendingData: boolean;
+  readonly writeStatus: string;
+  readonly writeBufferLength: number;
+  handleData(frame: unknown): void;
+  getSendFlags(): number;
+  send(data: Uint8Array | { readonly byteLength: number }): boolean;
+  sendFrame(header: { type: number; flag: number; streamID: number; length: number }, data: Uint8Array): boolean;
+}
+
+interface OwnMuxer extends FedMuxer {
+  onData(bytes: Uint8Array | Iterable<Uint8Array>): void;
+  abort(error: Error): void;
+  _newStream(...parameters: unknown[]): OwnStream;
 }
 
 export function createMuxer(): StreamMuxerFactory {
@@ -42,29 +59,66 @@ export function createMuxer(): StreamMuxerFactory {
     protocol: factory.protocol,
     createStreamMuxer(connection) {
       const muxer = factory.createStreamMuxer(connection);
-      const maker = muxer as unknown as { _newStream?: (...parameters: unknown[]) => Windowed };
-      const make = maker._newStream?.bind(muxer);
-      if (make !== undefined) maker._newStream = (...parameters) => withFewerUpdates(make(...parameters));
+      const own = muxer as unknown as OwnMuxer; // of the version that package-lock.json names
+      const make = own._newStream.bind(muxer);
+      own._newStream = (...parameters) => shortened(make(...parameters));
+      const feed = new FrameFeed(own);
+      own.onData = (bytes) => {
+        if (bytes instanceof Uint8Array) feed.push(bytes);
+        else for (const chunk of bytes) feed.push(chunk);
+      };
+      if (connection instanceof TlsConnection) {
+        connection.takeBytes = (bytes) => {
+          try {
+            feed.push(bytes);
+          } catch (error) {
+            own.abort(error as Error);
+            connection.abort(error as Error);
+          }
+        };
+      }
       return muxer;
     },
   };
 }
 
-function withFewerUpdates<Stream extends Windowed>(stream: Stream): Stream {
-  const { handleData, sendWindowUpdate } = stream;
-  if (handleData === undefined || sendWindowUpdate === undefined) return stream;
+function shortened(stream: OwnStream): OwnStream {
+  withFewerUpdates(stream);
+  withShortSends(stream);
+  return stream;
+}
+
+function withFewerUpdates(stream: OwnStream): void {
+  const sendWindowUpdate = stream.sendWindowUpdate.bind(stream);
+  const handleData = stream.handleData.bind(stream);
   let isHandlingData = false;
-  stream.handleData = (frame) => {
+  const whileHandling = (body: () => void): void => {
     isHandlingData = true;
     try {
-      handleData.call(stream, frame);
+      body();
     } finally {
       isHandlingData = false;
     }
   };
+  stream.handleData = (frame) => whileHandling(() => handleData(frame));
+  stream.dataHandled = () => whileHandling(() => stream.sendWindowUpdate());
   stream.sendWindowUpdate = () => {
     if (isHandlingData && stream.recvWindowCapacity > stream.recvWindow / 2) return;
-    sendWindowUpdate.call(stream);
+    sendWindowUpdate();
   };
-  return stream;
+}
+
+/** What fits into the window goes to the connection as one frame, unless something waits before it. */
+function withShortSends(stream: OwnStream): void {
+  const send = stream.send.bind(stream);
+  stream.send = (data) => {
+    const isReady = stream.writeStatus === "writable" && !stream.writableNeedsDrain && !stream.sendingData;
+    const fits = stream.writeBufferLength === 0 && data.byteLength <= stream.sendWindowCapacity;
+    if (!(data instanceof Uint8Array) || !isReady || !fits || data.byteLength === 0) return send(data);
+    stream.sendWindowCapacity -= data.byteLength;
+    const header = { type: TYPE_DATA, flag: stream.getSendFlags(), streamID: stream.streamId, length: data.byteLength };
+    const hasRoom = stream.sendFrame(header, data);
+    if (!hasRoom) stream.writableNeedsDrain = true;
+    return hasRoom;
+  };
 }

@@ -6,6 +6,7 @@
  */
 import type { Stream } from "@libp2p/interface";
 import { type ChannelHandlers, TransportError } from "../../kernel/mod.ts";
+import type { FedStream } from "./frame_feed.ts";
 
 export class Pipe {
   /** Called when bytes go through, for idle detection. */
@@ -62,6 +63,11 @@ export class Pipe {
       else for (const chunk of event.data) this.waiting.push(chunk);
       this.deliver();
     });
+    (this.stream as Stream & Partial<FedStream>).takeBytes = (bytes) => {
+      this.onTraffic?.();
+      this.waiting.push(bytes);
+      this.deliver();
+    };
   }
 
   /** Keeps what comes until `receive` is called again. */

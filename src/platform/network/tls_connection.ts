@@ -31,6 +31,8 @@ export interface TlsConnectionOptions {
 }
 
 export class TlsConnection extends AbstractMultiaddrConnection {
+  /** Takes what arrives, once there is a muxer, without libp2p's events. */
+  takeBytes: ((bytes: Uint8Array) => void) | null = null;
   private readonly socket: TLSSocket;
   private readonly pulse: ReturnType<typeof setInterval>;
   private queue: Uint8Array[] = [];
@@ -54,7 +56,10 @@ export class TlsConnection extends AbstractMultiaddrConnection {
         return this.abort(new Error("it sent too much before it was admitted"));
       }
       // A plain array: `slice` of a Buffer would not copy.
-      this.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const { takeBytes } = this;
+      if (takeBytes !== null && this.readStatus === "readable" && this.readBufferLength === 0) takeBytes(bytes);
+      else this.onData(bytes);
     });
     socket.on("drain", () => this.safeDispatchEvent("drain"));
     socket.on("end", () => socket.end());

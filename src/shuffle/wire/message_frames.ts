@@ -13,6 +13,8 @@ import { type Control, parseControl } from "./control.ts";
 
 /** Bytes of a message in one frame. */
 const PIECE_BYTES_MAX = 1 << 20;
+/** What is not longer is sent together with the head before it: each sending is a frame of the connection. */
+const JOINED_BYTES_MAX = 8 << 10;
 const PIECE_HEAD_BYTES = 8;
 const MESSAGE_HEAD_BYTES = 24;
 const CONTROL_BYTES_MAX = 1 << 15;
@@ -45,18 +47,31 @@ function pieceHead(size: number, of: MessageHead, offset: number): Uint8Array {
   return head;
 }
 
+function joined(head: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const both = new Uint8Array(head.length + bytes.length);
+  both.set(head);
+  both.set(bytes, head.length);
+  return both;
+}
+
 /** Hands the message's frames to `send`, in pieces that may be sent as they are. */
 export function sendMessage(of: MessageHead, payload: Payload, send: (bytes: Uint8Array) => void): void {
   let offset = 0;
   let left = 0;
   for (const chunk of payload.chunks) {
     for (let at = 0; at < chunk.length; ) {
+      let head: Uint8Array | null = null;
       if (left === 0) {
         left = Math.min(PIECE_BYTES_MAX, payload.bytes - offset);
-        send(pieceHead(left, of, offset));
+        head = pieceHead(left, of, offset);
       }
       const take = Math.min(left, chunk.length - at);
-      send(at === 0 && take === chunk.length ? chunk : chunk.subarray(at, at + take));
+      const bytes = at === 0 && take === chunk.length ? chunk : chunk.subarray(at, at + take);
+      if (head !== null && take <= JOINED_BYTES_MAX) send(joined(head, bytes));
+      else {
+        if (head !== null) send(head);
+        send(bytes);
+      }
       at += take;
       left -= take;
       offset += take;
