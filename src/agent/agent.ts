@@ -1,10 +1,13 @@
 /** The agent of a node: carries out the JobManager's orders, and tells it what became of them. */
 import { type Channel, type PeerId, SageError } from "../kernel/mod.ts";
 import {
+  executorAdopt,
   executorClean,
   executorCompile,
   type JobOrder,
   METRICS_MS,
+  REASON_LENGTH_MAX,
+  RemoteError,
   type Served,
   type TaskRun,
 } from "../protocol/mod.ts";
@@ -22,6 +25,7 @@ import {
   type AgentOptions,
   type AgentPorts,
   type AgentSettings,
+  type CommitOrder,
   type Compiled,
   type CompileOrder,
   type DeployOrder,
@@ -33,7 +37,6 @@ import {
   type ReleaseOrder,
   type RowsItem,
   type RowsRequest,
-  type RunOrder,
   type RunsOrder,
   slotMemoryBytes,
 } from "./ports.ts";
@@ -60,6 +63,8 @@ export class Agent implements AgentApi {
   readonly #jobs = new Map<string, AgentJob>();
   /** Highest attempt of each job that was released; the newest at the end. */
   readonly #released = new Map<string, number>();
+  /** Files of executors that are gone which are being looked for. */
+  readonly #adopting = new Set<string>();
   /** Newest that gave an order. */
   #term = 0;
 
@@ -198,10 +203,35 @@ export class Agent implements AgentApi {
     this.#job(jobId).cancel(runs);
   }
 
-  /** @throws {AgentError} stale-term, unknown-job */
-  commit({ term, jobId, run }: RunOrder): void {
+  /** @throws {AgentError} stale-term */
+  commit({ term, jobId, jobAttempt, run, sinkPath }: CommitOrder): void {
     this.#fence(term);
-    this.#job(jobId).commit(run);
+    if (this.#jobs.get(jobId)?.commit(run, jobAttempt) === true) return;
+    const isOver = jobAttempt <= (this.#released.get(jobId) ?? 0);
+    if (!isOver && sinkPath !== null) void this.#adopt({ jobId, jobAttempt, run, sinkPath });
+  }
+
+  /** Looks for a file that an executor, which is gone, has prepared; what is not seen here another agent may see. */
+  async #adopt(of: { readonly jobId: string; readonly jobAttempt: number; run: TaskRun; sinkPath: string }) {
+    const { jobId, jobAttempt, run, sinkPath } = of;
+    const name = `${jobId}.${jobAttempt}.${run.task.fragment}.${run.task.index}`;
+    if (this.#adopting.has(name)) return;
+    this.#adopting.add(name);
+    const report = (status: "committed" | "failed", reason: string): void =>
+      this.#parts.reports.add({ jobId, jobAttempt, ...run, status, reason: reason.slice(0, REASON_LENGTH_MAX) });
+    try {
+      const { isThere } = await this.#borrow((executor) =>
+        executor.call(executorAdopt, of, { deadlineMs: CLEAN_TIMEOUT_MS }),
+      );
+      if (isThere) report("committed", "the executor that prepared it is gone");
+      this.#ports.log.write("info", "file of an executor that is gone", { jobId, sinkPath, isThere });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#ports.log.write("warn", "file of an executor that is gone", { jobId, sinkPath, reason });
+      if (error instanceof RemoteError && error.code === "disk") report("failed", reason);
+    } finally {
+      this.#adopting.delete(name);
+    }
   }
 
   /** @throws {AgentError} stale-term, unknown-job: then nothing of the job runs here */

@@ -144,15 +144,18 @@ export class AgentJob {
     if (passedOn.length > 0) this.#tellCancel(passedOn);
   }
 
-  commit(asked: TaskRun): void {
+  /** False: no executor of this job has prepared it, or it is gone by now. */
+  commit(asked: TaskRun, jobAttempt: number): boolean {
     const run = this.#runs.get(taskKey(asked));
-    if (run?.report?.status === "committed" && run.order.attempt === asked.attempt) {
-      this.#parts.reports.add(run.report);
-    } else {
+    if (run === undefined || run.order.attempt !== asked.attempt || jobAttempt !== this.attempt) return false;
+    if (run.report?.status === "committed") this.#parts.reports.add(run.report);
+    else if (this.#executor === null || this.#executor.isGone || run.isLeft) return false;
+    else {
       this.#tell((executor) =>
         executor.call(executorCommit, { jobId: this.jobId, run: asked }, { deadlineMs: COMMIT_TIMEOUT_MS }),
       );
     }
+    return true;
   }
 
   /** Its end is reported; at once when there is none. */

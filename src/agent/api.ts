@@ -2,6 +2,7 @@
 import type { Channel, PeerId } from "../kernel/mod.ts";
 import type { Served } from "../protocol/mod.ts";
 import type {
+  CommitOrder,
   Compiled,
   CompileOrder,
   DeployOrder,
@@ -13,7 +14,6 @@ import type {
   ReleaseOrder,
   RowsItem,
   RowsRequest,
-  RunOrder,
   RunsOrder,
 } from "./ports.ts";
 
@@ -41,7 +41,7 @@ export interface AgentApi {
 
   deploy(order: DeployOrder): void;
   cancel(order: RunsOrder): void;
-  commit(order: RunOrder): void;
+  commit(order: CommitOrder): void;
   endExecutor(order: JobOrders & { readonly reason: string }): void;
   /** Answers at once; what executors have to be told follows. */
   release(order: ReleaseOrder): void;

@@ -8,6 +8,7 @@ export {
   type AgentPorts,
   type AgentSettings,
   type ClusterFacts,
+  type CommitOrder,
   type Compiled,
   type CompileOrder,
   type DeployOrder,
@@ -21,6 +22,5 @@ export {
   type ReleaseOrder,
   type RowsItem,
   type RowsRequest,
-  type RunOrder,
   type RunsOrder,
 } from "./ports.ts";

@@ -15,6 +15,7 @@ import type {
   Transport,
 } from "../kernel/mod.ts";
 import type {
+  agentCommit,
   agentCompile,
   agentDeploy,
   agentInventory,
@@ -132,7 +133,7 @@ export interface JobOrders {
   readonly term: number;
   readonly jobId: string;
 }
-export type RunOrder = JobOrders & { readonly run: TaskRun };
+export type CommitOrder = v.InferOutput<typeof agentCommit.request>;
 export type RunsOrder = JobOrders & { readonly runs: readonly TaskRun[] };
 export type RowsRequest = v.InferOutput<typeof agentRows.request>;
 export type RowsItem = v.InferOutput<typeof agentRows.item>;

@@ -71,7 +71,12 @@ export class FileSinkWriter implements SinkWriter {
   commit(epoch: number): void {
     if (this.state === "open") this.prepare(epoch);
     if (this.state !== "prepared") return;
-    this.attempt(() => this.tools.disk.rename(this.temporary, this.path));
+    try {
+      this.tools.disk.rename(this.temporary, this.path);
+    } catch (cause) {
+      // It stays prepared: another try may succeed.
+      throw asConnectorError(cause, "io", () => `Cannot write ${this.path}`);
+    }
     this.state = "committed";
   }
 

@@ -7,7 +7,9 @@ export type ExecutorErrorCode =
   /** What an input's task gave is not there any more. */
   | "inputLost"
   /** A file was to be committed that was not prepared here. */
-  | "notPrepared";
+  | "notPrepared"
+  /** A file cannot be put in its place. */
+  | "disk";
 
 /** An executor cannot do what it was told. */
 export class ExecutorError extends SageError<ExecutorErrorCode> {

@@ -10,6 +10,7 @@ import {
 import {
   EXECUTOR_PROTOCOL,
   type ExecutorCredential,
+  executorAdopt,
   executorAssign,
   executorCancel,
   executorClean,
@@ -38,7 +39,7 @@ import { Assignment } from "./assignment.ts";
 import { compile } from "./compile.ts";
 import { ExecutorError } from "./error.ts";
 import type { ExecutorPorts, ExecutorSettings } from "./ports.ts";
-import { removeLeftovers } from "./task_disk.ts";
+import { putInPlace, removeLeftovers } from "./task_disk.ts";
 
 /** How often garbage is looked for while tasks run. */
 const COLLECT_MS = 100;
@@ -146,6 +147,7 @@ export class Executor {
         for (const path of sinkPaths) removeLeftovers(engine.tools.disk, of, path);
         return {};
       }),
+      on(executorAdopt, ({ sinkPath, ...of }) => ({ isThere: putInPlace(engine.tools.disk, of, sinkPath) })),
       on(executorPing, () => ({ arenaBytes: engine.arena.bytesInUse(), atMs: Math.floor(clock.wallMs()) })),
     ]);
   }

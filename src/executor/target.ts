@@ -6,6 +6,7 @@ import type { ConnectorSpec } from "../plan/mod.ts";
 import { ShuffleError } from "../shuffle/mod.ts";
 import type { TaskOutputs } from "./outputs.ts";
 import type { ResultRows } from "./result_rows.ts";
+import type { TaskDisk } from "./task_disk.ts";
 
 /** The only epoch of a bounded job. */
 const EPOCH = 0;
@@ -112,11 +113,17 @@ export class SinkTarget implements Target {
   readonly backpressureMs = 0;
   readonly #arena: Arena;
   readonly #writer: SinkWriter;
+  readonly #disk: TaskDisk;
   #isOver = false;
   #isPrepared = false;
 
-  constructor(arena: Arena, tools: Tools, of: { readonly sink: ConnectorSpec; readonly schema: Schema }) {
+  constructor(
+    arena: Arena,
+    tools: Tools & { readonly disk: TaskDisk },
+    of: { readonly sink: ConnectorSpec; readonly schema: Schema },
+  ) {
     this.#arena = arena;
+    this.#disk = tools.disk;
     this.#writer = sinkOf(of.sink).open(of.sink, of.schema, { ...tools, arena });
   }
 
@@ -130,6 +137,7 @@ export class SinkTarget implements Target {
 
   async finish(): Promise<void> {
     await this.#writer.prepare(EPOCH);
+    this.#disk.markWhole();
     this.#isPrepared = true;
   }
 
@@ -147,11 +155,11 @@ export class SinkTarget implements Target {
   }
 
   drop(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
     try {
       // All file sinks abort at once; one that does not is not waited for.
-      Promise.resolve(this.#writer.abort(EPOCH)).then(undefined, () => undefined);
+      if (!this.#isOver) Promise.resolve(this.#writer.abort(EPOCH)).then(undefined, () => undefined);
+      this.#isOver = true;
+      this.#disk.removeMarks();
     } catch {
       // What led here is the failure that counts.
     }

@@ -5,7 +5,7 @@ import { invariant, unreachable } from "../kernel/mod.ts";
 import type { JobOrder, TaskMetrics, TaskOrder, TaskReport, TaskRun } from "../protocol/mod.ts";
 import { type ExchangeInput, type PartitionKey, type PartitionStore, rangeBounds, rangeWords } from "../shuffle/mod.ts";
 import { ExecutorError } from "./error.ts";
-import { failureOf } from "./failure.ts";
+import { type Failure, failureOf } from "./failure.ts";
 import { TaskInputs } from "./inputs.ts";
 import { ExchangeOutput, rangeKeyOf, TaskOutputs } from "./outputs.ts";
 import type { ExecutorPorts, JobCode } from "./ports.ts";
@@ -136,8 +136,8 @@ export class Task {
       await this.#target.commit();
       this.#move({ status: "committed", metrics: this.metrics });
     } catch (error) {
-      this.#target.drop();
-      this.#failed(error);
+      // The file stays prepared, and the task finished: it may be tried again.
+      this.#tell({ status: "failed", ...this.#failureOf(error), metrics: this.metrics });
     }
   }
 
@@ -244,10 +244,14 @@ export class Task {
   }
 
   #failed(error: unknown): void {
-    const { engine } = this.#parts.ports;
-    const failure = failureOf(error, (each) => engine.placeOf(each, this.#parts.code));
+    const failure = this.#failureOf(error);
     this.#target?.fail(failure.reason);
     this.#move({ status: "failed", ...failure, metrics: this.metrics });
+  }
+
+  #failureOf(error: unknown): Failure {
+    const { engine } = this.#parts.ports;
+    return failureOf(error, (each) => engine.placeOf(each, this.#parts.code));
   }
 
   #ended(): void {
@@ -256,10 +260,15 @@ export class Task {
   }
 
   #move(to: Pick<TaskReport, "status"> & Partial<TaskReport>): void {
-    const { jobId, jobAttempt } = this.#parts.job;
     this.#status = to.status;
-    this.#last = { jobId, jobAttempt, ...this.run, ...to };
-    this.#parts.report(this.#last);
+    this.#last = this.#tell(to);
+  }
+
+  #tell(of: Pick<TaskReport, "status"> & Partial<TaskReport>): TaskReport {
+    const { jobId, jobAttempt } = this.#parts.job;
+    const report = { jobId, jobAttempt, ...this.run, ...of };
+    this.#parts.report(report);
+    return report;
   }
 }
 

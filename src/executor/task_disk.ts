@@ -1,25 +1,40 @@
 import type { Disk, DiskEntry, ReadHandle, WriteHandle } from "../kernel/mod.ts";
 import type { TaskRun } from "../protocol/mod.ts";
+import { ExecutorError } from "./error.ts";
+
+interface RunOfJob {
+  readonly jobId: string;
+  readonly jobAttempt: number;
+  readonly run: TaskRun;
+}
 
 /**
  * The disk as a task's sink sees it: temporary files carry the names of job and run, so that what an ended process left
- * is found again (`removeLeftovers`) and another attempt never meets it.
+ * is found again (`removeLeftovers`, `putInPlace`) and another attempt never meets it.
  */
 export class TaskDisk implements Disk {
   readonly #disk: Disk;
-  readonly #suffix: string;
-  #count = 0;
+  readonly #of: RunOfJob;
+  readonly #temporary: string[] = [];
 
-  constructor(disk: Disk, of: { readonly jobId: string; readonly jobAttempt: number; readonly run: TaskRun }) {
-    const { task, attempt } = of.run;
+  constructor(disk: Disk, of: RunOfJob) {
     this.#disk = disk;
-    this.#suffix = `${of.jobId}-${of.jobAttempt}-${task.fragment}-${task.index}-${attempt}`;
+    this.#of = of;
   }
 
   temporaryName(path: string): string {
-    const { directory, name } = parts(path);
-    const number = this.#count++;
-    return `${directory}.${name}.${this.#suffix}${number === 0 ? "" : `-${number}`}.tmp`;
+    const name = temporaryOf(path, this.#of, this.#temporary.length);
+    this.#temporary.push(name);
+    return name;
+  }
+
+  /** Leaves a mark beside each temporary file: it is whole; and once it is gone from beside its mark, it is in its place. */
+  markWhole(): void {
+    for (const name of this.#temporary) this.#disk.openWrite(markOf(name)).close();
+  }
+
+  removeMarks(): void {
+    for (const name of this.#temporary) this.#disk.remove(markOf(name));
   }
 
   stat(path: string): DiskEntry | null {
@@ -59,6 +74,23 @@ export class TaskDisk implements Disk {
   }
 }
 
+/**
+ * Puts the file in its place that a run prepared whose process is gone. False: nothing is seen of it here.
+ * @throws {ExecutorError} disk: it cannot be put there
+ */
+export function putInPlace(disk: Disk, of: RunOfJob, path: string): boolean {
+  const temporary = temporaryOf(path, of, 0);
+  if (disk.stat(markOf(temporary)) === null) return false;
+  try {
+    if (disk.stat(temporary) !== null) disk.rename(temporary, path);
+  } catch (cause) {
+    // Another node that sees the same disk may have been faster.
+    if (disk.stat(temporary) === null) return true;
+    throw new ExecutorError("disk", `Cannot write ${path}: ${String(cause)}`, { cause });
+  }
+  return true;
+}
+
 /** Removes what tasks of the job's attempts up to this one left beside `path` under temporary names. */
 export function removeLeftovers(
   disk: Disk,
@@ -76,6 +108,17 @@ export function removeLeftovers(
 
 function namesIn(disk: Disk, directory: string): readonly string[] {
   return disk.stat(directory)?.kind === "directory" ? disk.list(directory) : [];
+}
+
+function temporaryOf(path: string, { jobId, jobAttempt, run }: RunOfJob, number: number): string {
+  const { directory, name } = parts(path);
+  const { task, attempt } = run;
+  const suffix = `${jobId}-${jobAttempt}-${task.fragment}-${task.index}-${attempt}${number === 0 ? "" : `-${number}`}`;
+  return `${directory}.${name}.${suffix}.tmp`;
+}
+
+function markOf(temporary: string): string {
+  return temporary.replace(/\.tmp$/, ".whole.tmp");
 }
 
 /** The directory with its separator at the end; empty for a bare name. */

@@ -89,6 +89,44 @@ describe("orders", () => {
     expect(() => world.agent.cancel({ term: 1, jobId: "f".repeat(32), runs: [] })).toThrow("Nothing of job");
   });
 
+  test("what an executor has prepared that is gone is committed by another one, where that sees it", async () => {
+    await using world = new ScriptedAgent();
+    world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(0)] });
+    await world.settle();
+    await world.executors[0]?.report(taskOrder(0), { status: "finished" });
+    const { task, attempt } = taskOrder(0);
+    const order = { term: 1, jobId: JOB, jobAttempt: 1, run: { task, attempt }, sinkPath: "/out.csv" };
+    world.agent.commit(order);
+    await world.settle();
+    expect(world.executors[0]?.committed).toHaveLength(1);
+    world.executors[0]?.kill();
+    await world.settle();
+    world.spawned = (executor) => {
+      executor.hasFile = false;
+      setImmediate(() => void executor.becomeReady());
+    };
+    world.agent.commit(order);
+    await world.pass(500);
+    const seekers = () => world.executors.slice(1).flatMap(({ adopted }) => adopted);
+    expect(seekers()).toEqual([{ task, attempt }]);
+    expect(world.taskReports.filter(({ status }) => status === "committed")).toEqual([]);
+    for (const executor of world.executors) executor.hasFile = true;
+    world.agent.commit(order);
+    await world.pass(500);
+    expect(world.taskReports.at(-1)).toMatchObject({ status: "committed", jobId: JOB, task, attempt });
+    // Of a job that nothing is known of here as well, unless it is over.
+    const other = "f".repeat(32);
+    world.agent.commit({ ...order, jobId: other });
+    await world.pass(500);
+    expect(world.taskReports.at(-1)).toMatchObject({ status: "committed", jobId: other });
+    release(world);
+    await world.settle();
+    const before = seekers().length;
+    world.agent.commit(order);
+    await world.pass(500);
+    expect(seekers()).toHaveLength(before);
+  });
+
   test("late orders for a job that was released do nothing", async () => {
     await using world = new ScriptedAgent();
     release(world, { upToAttempt: 2 });

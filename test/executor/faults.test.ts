@@ -5,7 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { type CellInput, field, int64, schema, utf8 } from "../../src/arrow/mod.ts";
 import { InlinePool, type Pool } from "../../src/exec/mod.ts";
+import { putInPlace, removeLeftovers, TaskDisk } from "../../src/executor/task_disk.ts";
 import { encodeLogicalPlan, userFunctionsOf } from "../../src/plan/mod.ts";
+import { nodeDisk } from "../../src/platform/disk.ts";
 import { executorCancel, executorRun, type TaskOrder } from "../../src/protocol/mod.ts";
 import { col, count, Stream, sum } from "../../src/stream/mod.ts";
 import { texts } from "../jobs/physical/support.ts";
@@ -183,7 +185,8 @@ describe("files", () => {
     const order: TaskOrder = { task: { fragment: 0, index: 0 }, attempt: 1, slot: 0, inputs: [] };
     await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks: [order] });
     await until(() => cluster.reports.some(({ status }) => status === "finished"));
-    expect(temporaryFiles()).toEqual([`.out.csv.${JOB_ID}-1-0-0-1.tmp`]);
+    const mark = `.out.csv.${JOB_ID}-1-0-0-1.whole.tmp`;
+    expect(temporaryFiles().toSorted()).toEqual([`.out.csv.${JOB_ID}-1-0-0-1.tmp`, mark]);
     await cluster.release();
     expect(temporaryFiles()).toEqual([]);
     expect(existsSync(path)).toBe(false);
@@ -195,6 +198,28 @@ describe("files", () => {
     for (const name of temporaryFiles()) rmSync(join(directory, name));
     await cluster.stop();
   });
+});
+
+test("a file that a process has prepared, which is gone, is put in its place once, by whoever sees it", () => {
+  const of = { jobId: JOB_ID, jobAttempt: 1, run: { task: { fragment: 2, index: 0 }, attempt: 5 } };
+  const path = join(directory, "adopted.csv");
+  const disk = new TaskDisk(nodeDisk(), of);
+  const file = disk.openWrite(disk.temporaryName(path));
+  file.append(new TextEncoder().encode("whole"));
+  file.close();
+  expect(putInPlace(nodeDisk(), of, path)).toBe(false);
+  disk.markWhole();
+  const later = { ...of, run: { ...of.run, attempt: 6 } };
+  expect(putInPlace(nodeDisk(), later, path)).toBe(false);
+  expect(existsSync(path)).toBe(false);
+  expect(putInPlace(nodeDisk(), of, path)).toBe(true);
+  expect(readFileSync(path, "utf8")).toBe("whole");
+  // Whoever looks later finds that it was done, whatever is there by then.
+  rmSync(path);
+  expect(putInPlace(nodeDisk(), of, path)).toBe(true);
+  expect(existsSync(path)).toBe(false);
+  removeLeftovers(nodeDisk(), { jobId: JOB_ID, upToAttempt: 1 }, path);
+  expect(temporaryFiles()).toEqual([]);
 });
 
 test("readers that are behind slow their producers, and nobody else", async () => {

@@ -63,6 +63,13 @@ export interface InputPlace {
   readonly peer: PeerId;
 }
 
+/** A run that has prepared its sink's file, and where it did. */
+export interface Prepared {
+  readonly task: TaskVertex;
+  readonly attempt: number;
+  readonly peer: PeerId;
+}
+
 export type Action =
   /** To be committed; comes back as "moved". */
   | {
@@ -71,6 +78,8 @@ export type Action =
       readonly to: JobState;
       readonly attempt: number;
       readonly reason: string;
+      /** With a move to finishing: what the sinks have prepared, for a later JobManager to find. */
+      readonly prepared?: readonly Prepared[];
     }
   /** Wants "planned" or "planFailed". */
   | { readonly kind: "compile" }
@@ -85,8 +94,11 @@ export type Action =
     }
   /** Wants a report: ended, or whatever came first. Of a finished task it means that its rows are not needed. */
   | { readonly kind: "cancelTask"; readonly task: TaskVertex; readonly attempt: number; readonly peer: PeerId }
-  /** Wants "committed". Idempotent. */
-  | { readonly kind: "commitSink"; readonly task: TaskVertex; readonly attempt: number; readonly peer: PeerId }
+  /**
+   * Wants "committed". Idempotent. `isSought`: the executor that prepared the file is gone, and `peer` perhaps too: whoever
+   * sees the file is to put it in its place.
+   */
+  | ({ readonly kind: "commitSink"; readonly jobAttempt: number; readonly isSought: boolean } & Prepared)
   /** A task there did not end when asked to. Wants "executorLost". */
   | { readonly kind: "endExecutor"; readonly peer: PeerId; readonly reason: string }
   | { readonly kind: "refuse"; readonly verb: UserVerb; readonly reason: string }
@@ -111,6 +123,8 @@ export interface MachineSettings {
   readonly deployTimeoutMs: number;
   /** A task that has not ended by then loses its executor. */
   readonly cancelTimeoutMs: number;
+  /** A prepared file that no node sees is waited for so long; then the job is run again. */
+  readonly commitWaitMs: number;
 }
 
 export const MACHINE_DEFAULTS: MachineSettings = {
@@ -123,4 +137,5 @@ export const MACHINE_DEFAULTS: MachineSettings = {
   backoffMsMax: 10_000,
   deployTimeoutMs: 30_000,
   cancelTimeoutMs: 10_000,
+  commitWaitMs: 60_000,
 };

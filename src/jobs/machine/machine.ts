@@ -7,16 +7,18 @@ import { invariant, unreachable } from "../../kernel/mod.ts";
 import type { PlanOutline, TaskVertex } from "../physical/mod.ts";
 import { type AgentFacts, Placement, type TaskNeeds } from "../placement/mod.ts";
 import { canMove, isEnded, type JobState } from "../states.ts";
+import { preparedOf } from "./commits.ts";
 import {
   type Action,
   type Fact,
   MACHINE_DEFAULTS,
   type MachineSettings,
+  type Prepared,
   type TaskReport,
   type UserVerb,
 } from "./facts.ts";
-import type { TaskRecord } from "./task_record.ts";
-import { type Loss, Tasks } from "./tasks.ts";
+import type { Loss, TaskRecord } from "./task_record.ts";
+import { Tasks } from "./tasks.ts";
 
 /** Attempts of tasks count up from here in each term, so that a new JobManager's are higher. */
 const ATTEMPTS_A_TERM = 2 ** 20;
@@ -28,6 +30,10 @@ const RESTART_ASKED = "restart was asked for";
 const CONTINUE_ASKED = "continue was asked for";
 /** Begins the reason of a failure that would come again. */
 const FINAL = "final: ";
+/** Begins the reason of a failure after which a part of the output may stand: only another attempt makes it whole. */
+const HALF = "the output was not whole: ";
+/** Attempts of a job beyond those that it may have, so that its output gets whole. */
+const HALF_RESTARTS_MAX = 8;
 
 /** As the reason of a move to failing: the job would fail again, and is not restarted. */
 export function finalReason(reason: string): string {
@@ -46,6 +52,8 @@ export interface MachineOptions {
   /** The job's last move in the log. */
   readonly at: { readonly state: JobState; readonly attempt: number; readonly reason: string };
   readonly settings?: Partial<MachineSettings>;
+  /** Noted with the move to finishing. */
+  readonly prepared?: readonly Prepared[];
 }
 
 /** States in which the tasks must be known. */
@@ -71,7 +79,7 @@ export class JobMachine {
   /** What agents told before the plan was there, and what was lost meanwhile. */
   readonly #early: (TaskReport | Loss)[] = [];
   #restartDueMs = 0;
-  readonly #committing = new Set<string>();
+  readonly #prepared: readonly Prepared[];
   #isReleased = false;
   #wantedSlots = 0;
   /** Why it must not go on. */
@@ -81,6 +89,7 @@ export class JobMachine {
     this.#jobId = options.jobId;
     this.#settings = { ...MACHINE_DEFAULTS, ...options.settings };
     this.#at = options.at;
+    this.#prepared = options.at.state === "finishing" ? (options.prepared ?? []) : [];
     this.#nextAttempt = options.term * ATTEMPTS_A_TERM + 1;
     this.#isAdopting = NEEDS_PLAN.has(options.at.state);
     this.#isReleased = isEnded(options.at.state);
@@ -132,9 +141,21 @@ export class JobMachine {
 
   /** When a "tick" would change something; null when only other facts can. */
   nextDueMs(nowMs: number): number | null {
-    const taskMs = this.#tasks?.nextDueMs(nowMs) ?? null;
-    if (this.#at.state !== "restarting" || this.#moving !== null) return taskMs;
-    return taskMs === null ? this.#restartDueMs : Math.min(taskMs, this.#restartDueMs);
+    const dueMs = [this.#tasks?.nextDueMs(nowMs) ?? null];
+    if (this.#at.state === "restarting" && this.#moving === null) dueMs.push(this.#restartDueMs);
+    if (this.#at.state === "finishing" && this.#moving === null) dueMs.push(this.#commitDueMs);
+    const due = dueMs.filter((each) => each !== null);
+    return due.length === 0 ? null : Math.min(...due);
+  }
+
+  /** A file that is prepared, and waits for its node; null: none does. */
+  get awaited(): (Prepared & { readonly reason: string }) | null {
+    const tasks = this.#at.state === "finishing" ? this.#tasks : null;
+    return tasks?.commits.awaited(tasks.openSinks) ?? null;
+  }
+
+  get #commitDueMs(): number | null {
+    return this.#isAdopting ? null : (this.#tasks?.commits.nextDueMs(this.#tasks.openSinks) ?? null);
   }
 
   #take(fact: Fact, nowMs: number): Action[] {
@@ -178,7 +199,6 @@ export class JobMachine {
   #moved({ state, attempt, reason }: MachineOptions["at"], nowMs: number): Action[] {
     this.#at = { state, attempt, reason };
     this.#moving = null;
-    this.#committing.clear();
     if (!isEnded(state)) this.#isReleased = false;
     else this.#hopeless = null;
     if (state !== "restarting") return [];
@@ -196,6 +216,7 @@ export class JobMachine {
     this.#plan = plan;
     this.#tasks = new Tasks(plan, this.#settings);
     this.#tasks.isFinishing = this.#at.state === "finishing";
+    this.#tasks.restore(this.#prepared, nowMs);
     const early = this.#early.splice(0);
     const adopted = early.flatMap((each) => ("kind" in each ? this.#report(each, nowMs) : this.#lose(each, nowMs)));
     return this.#isInventoryDone ? [...adopted, ...this.#settle(nowMs)] : adopted;
@@ -316,7 +337,7 @@ export class JobMachine {
     }
     if (!this.#areRootsMade(tasks)) return deployed;
     tasks.isFinishing = true;
-    return [...deployed, ...this.#move("finishing", "")];
+    return [...deployed, ...this.#move("finishing", "", preparedOf(tasks.openSinks))];
   }
 
   #areRootsMade(tasks: Tasks): boolean {
@@ -375,24 +396,13 @@ export class JobMachine {
   #decideFinishing(nowMs: number): Action[] {
     const tasks = this.#tasks;
     if (tasks === null) return this.#planProblem === null ? [] : this.#move("failing", FINAL + this.#planProblem);
-    if (!this.#areRootsMade(tasks))
-      return this.#move("failing", "what a sink had prepared was lost before it was committed");
-    const sinks = tasks.rootNumbers
-      .map((number) => tasks.at(number))
-      .filter((record) => {
-        return tasks.fragmentOf(record).output.kind === "sink";
-      });
+    if (!this.#areRootsMade(tasks)) return this.#move("failing", `${HALF}rows for the client were lost`);
     const ending = [...tasks.live].flatMap((record) => tasks.cancel(record, nowMs));
-    const open = sinks.filter(({ status }) => status !== "committed");
+    const open = tasks.openSinks;
     if (open.length === 0 && tasks.live.size === 0) return this.#move("finished", "");
-    return [...ending, ...open.flatMap((record) => this.#commit(record))];
-  }
-
-  #commit({ task, attempt, peer }: TaskRecord): Action[] {
-    const key = `${task.fragment}.${task.index}@${attempt}`;
-    if (peer === null || this.#committing.has(key)) return [];
-    this.#committing.add(key);
-    return [{ kind: "commitSink", task, attempt, peer }];
+    const problem = tasks.commits.problemOf(open, nowMs);
+    if (problem !== null) return this.#move("failing", `${problem.isFinal ? FINAL : ""}${HALF}${problem.reason}`);
+    return [...ending, ...tasks.commits.orders(open, { jobAttempt: this.#at.attempt, nowMs })];
   }
 
   #decideFailing(nowMs: number): Action[] {
@@ -401,7 +411,8 @@ export class JobMachine {
     const { reason, attempt } = this.#at;
     if (reason === RESTART_ASKED) return this.#move("restarting", reason);
     if (reason.startsWith(FINAL)) return this.#move("failed", shownReason(reason));
-    return attempt <= this.#settings.restartsMax ? this.#move("restarting", reason) : this.#move("failed", reason);
+    const restartsMax = this.#settings.restartsMax + (reason.startsWith(HALF) ? HALF_RESTARTS_MAX : 0);
+    return attempt <= restartsMax ? this.#move("restarting", reason) : this.#move("failed", reason);
   }
 
   /** Ends what runs; null when nothing does any more. */
@@ -417,10 +428,10 @@ export class JobMachine {
     return [{ kind: "compile" }];
   }
 
-  #move(to: JobState, reason: string): Action[] {
+  #move(to: JobState, reason: string, prepared: readonly Prepared[] = []): Action[] {
     const { state: from, attempt } = this.#at;
     this.#moving = to;
-    return [{ kind: "move", from, to, attempt, reason }];
+    return [{ kind: "move", from, to, attempt, reason, ...(prepared.length === 0 ? {} : { prepared }) }];
   }
 
   #release(): Action[] {

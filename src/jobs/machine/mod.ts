@@ -4,6 +4,7 @@ export {
   type InputPlace,
   MACHINE_DEFAULTS,
   type MachineSettings,
+  type Prepared,
   type TaskReport,
   type UserVerb,
 } from "./facts.ts";

@@ -29,6 +29,14 @@ export interface TaskRecord {
   readonly reasons: string[];
 }
 
+export interface Loss {
+  readonly peer: PeerId;
+  readonly upToAttempt: number;
+  readonly reason: string;
+  /** Only an executor of the peer is gone. */
+  readonly isAgentThere: boolean;
+}
+
 const LIVE: ReadonlySet<TaskStatus> = new Set(["deployed", "running", "cancelling"]);
 
 export function isLive({ status }: TaskRecord): boolean {

@@ -2,18 +2,21 @@ import type { PeerId } from "../../kernel/mod.ts";
 import { invariant, unreachable } from "../../kernel/mod.ts";
 import type { ExchangeOutline, FragmentOutline, PlanOutline, TaskGraph, TaskVertex } from "../physical/mod.ts";
 import { taskGraph } from "../physical/mod.ts";
-import type { Action, InputPlace, MachineSettings, TaskReport } from "./facts.ts";
-import { cancelOf, isDone, isLive, nameOf, note, runName, type TaskRecord, type TaskStatus } from "./task_record.ts";
+import { Commits } from "./commits.ts";
+import type { Action, InputPlace, MachineSettings, Prepared, TaskReport } from "./facts.ts";
+import {
+  cancelOf,
+  isDone,
+  isLive,
+  type Loss,
+  nameOf,
+  note,
+  runName,
+  type TaskRecord,
+  type TaskStatus,
+} from "./task_record.ts";
 
 const NO_BYTES: ReadonlyMap<PeerId, number> = new Map();
-
-export interface Loss {
-  readonly peer: PeerId;
-  readonly upToAttempt: number;
-  readonly reason: string;
-  /** Only an executor of the peer is gone. */
-  readonly isAgentThere: boolean;
-}
 
 /** The tasks of one attempt of a job: what each does, and what follows from what happens to one for the others. */
 export class Tasks {
@@ -24,6 +27,7 @@ export class Tasks {
   fatal: { readonly reason: string; readonly isFinal: boolean } | null = null;
   /** The job finishes with what its roots have given: nothing runs again, and what is lost undoes nothing else. */
   isFinishing = false;
+  readonly commits: Commits;
   readonly #settings: MachineSettings;
   readonly #inputs: readonly (readonly ExchangeOutline[])[];
   readonly #live = new Set<TaskRecord>();
@@ -40,6 +44,7 @@ export class Tasks {
     this.plan = plan;
     this.graph = taskGraph(plan);
     this.#settings = settings;
+    this.commits = new Commits(settings.commitWaitMs);
     this.#inputs = plan.fragments.map(({ inputs }) => inputs.map((id) => plan.exchanges[id] as ExchangeOutline));
     this.records = this.graph.vertices.map((task) => ({
       task,
@@ -76,6 +81,12 @@ export class Tasks {
     return this.plan.fragments[record.task.fragment] as FragmentOutline;
   }
 
+  /** Tasks with a sink whose file does not stand yet. */
+  get openSinks(): readonly TaskRecord[] {
+    const roots = this.rootNumbers.map((number) => this.at(number));
+    return roots.filter((record) => record.status !== "committed" && this.fragmentOf(record).output.kind === "sink");
+  }
+
   /** Those that are in a slot. */
   get live(): ReadonlySet<TaskRecord> {
     return this.#live;
@@ -97,6 +108,7 @@ export class Tasks {
     const number = this.numberOf(report.task);
     if (number === null) return [];
     const record = this.at(number);
+    if (report.attempt === record.attempt && this.#isPrepared(record)) return this.#committing(record, report, nowMs);
     const isNewest = report.attempt === record.attempt && report.peer === record.peer;
     if (!isNewest) return report.status === "running" || report.status === "finished" ? [cancelOf(report)] : [];
     switch (report.status) {
@@ -123,6 +135,29 @@ export class Tasks {
         return this.#over(number, { reason: report.reason ?? "it failed", isFinal: report.isFinal === true, nowMs });
       default:
         return unreachable(report.status);
+    }
+  }
+
+  /** What becomes of a prepared file; another agent than the one that prepared it may tell. */
+  #committing(record: TaskRecord, { status, reason = "it failed" }: TaskReport, nowMs: number): Action[] {
+    if (status === "committed") this.#set(record, "committed", nowMs);
+    else if (status === "failed") this.commits.refused(record, reason, nowMs);
+    else if (status === "ended") this.commits.seek(record, reason, nowMs);
+    return [];
+  }
+
+  #isPrepared(record: TaskRecord): boolean {
+    return this.isFinishing && record.status === "finished" && this.fragmentOf(record).output.kind === "sink";
+  }
+
+  /** What an earlier JobManager has noted of the sinks of a job that finishes. */
+  restore(prepared: readonly Prepared[], nowMs: number): void {
+    for (const { task, attempt, peer } of prepared) {
+      const number = this.numberOf(task);
+      if (number === null) continue;
+      const record = this.at(number);
+      Object.assign(record, { attempt, peer, runs: 1 });
+      this.#set(record, "finished", nowMs);
     }
   }
 
@@ -153,6 +188,7 @@ export class Tasks {
    */
   settle(nowMs: number): Action[] {
     const actions: Action[] = [];
+    if (this.isFinishing) this.#adoptedInputs.clear();
     for (const [number, inputs] of this.#adoptedInputs) {
       // Whether an earlier run was read nobody knows: a later one must take it for granted.
       if (!this.#isReplaced(inputs)) continue;
@@ -206,8 +242,13 @@ export class Tasks {
     return this.#loseAll(lost, of.reason, nowMs);
   }
 
-  #loseAll(lost: readonly number[], reason: string, nowMs: number): Action[] {
+  #loseAll(all: readonly number[], reason: string, nowMs: number): Action[] {
     const actions: Action[] = [];
+    const lost: number[] = [];
+    for (const number of all) {
+      if (this.#isPrepared(this.at(number))) this.commits.seek(this.at(number), reason, nowMs);
+      else lost.push(number);
+    }
     for (const number of lost) this.#markLost(this.at(number), reason, nowMs);
     for (const number of lost) actions.push(...this.#withNeighbours(number, reason, nowMs));
     return actions;

@@ -20,7 +20,7 @@ import type { TaskMetrics, TaskReport } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { Compiler, type CompilerHost } from "./compiler.ts";
 import { DeployBatches, type OrderHost } from "./orders.ts";
-import { decodeSubmission, type Submission, settingsOf } from "./submission.ts";
+import { decodeNotes, decodeSubmission, type Submission, settingsOf } from "./submission.ts";
 
 export interface DriverHost extends CompilerHost, OrderHost {
   readonly timers: Timers;
@@ -87,7 +87,10 @@ export class JobDriver {
     this.#isAdopted = state !== "submitted";
     this.submission = decodeSubmission(record.options);
     const at = { state, attempt, reason: history.at(-1)?.reason ?? "" };
-    this.machine = new JobMachine({ jobId, term: host.term, at, settings: settingsOf(this.submission) });
+    const noted = state === "finishing" ? decodeNotes(record.notes)?.prepared : undefined;
+    const prepared = noted?.attempt === attempt ? noted.runs : [];
+    const settings = settingsOf(this.submission);
+    this.machine = new JobMachine({ jobId, term: host.term, at, settings, prepared });
     this.compiler = new Compiler(host, {
       jobId,
       submission: this.submission,

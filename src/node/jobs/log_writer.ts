@@ -7,14 +7,14 @@ import {
   PART_BYTES_MAX,
   PARTS_BYTES_MAX,
 } from "../../cluster/mod.ts";
-import { type Action, canMove, finalReason, isEnded, type JobState } from "../../jobs/mod.ts";
+import { type Action, canMove, finalReason, isEnded } from "../../jobs/mod.ts";
 import type { Clock, Log } from "../../kernel/mod.ts";
 import type { Replica } from "../replica.ts";
 import type { Made, Part } from "./compiler.ts";
 import type { Asker, JobDriver } from "./driver.ts";
 import { endNotesOf } from "./end_notes.ts";
 import { pause } from "./pause.ts";
-import { encodeNotes } from "./submission.ts";
+import { encodeNotes, withPrepared } from "./submission.ts";
 
 export interface LogWriterOptions {
   /** Of the JobManager: moves of an earlier one come to nothing once it has made one. */
@@ -97,13 +97,14 @@ export class LogWriter {
 
   async #propose(
     driver: JobDriver,
-    { from, to, attempt, reason }: Move,
+    action: Move,
     { made, asker }: { readonly made: Made | null; readonly asker: Asker | null },
   ) {
     const { term, propose } = this.#options;
     const { jobId } = driver;
+    const { from, to, attempt, reason } = action;
     const move = { kind: "job.move", jobId, from, to, attempt, reason, term } as const;
-    if (made === null) return propose({ ...move, ...endOf(driver, to) }, asker);
+    if (made === null) return propose({ ...move, ...notesOf(driver, action) }, asker);
     const notes = encodeNotes(made.notes);
     const { state } = this.#options.replica;
     const missing = made.parts.filter(({ hash }) => !state.blobs.has(hash));
@@ -127,11 +128,16 @@ export class LogWriter {
   }
 }
 
-/** What later JobManagers show of an attempt that is over. */
-function endOf(driver: JobDriver, to: JobState): { readonly notes?: Uint8Array } {
-  if (!isEnded(to) && to !== "restarting") return {};
+/** What later JobManagers show of an attempt that is over, and where they find what sinks have prepared. */
+function notesOf(driver: JobDriver, { to, attempt, prepared }: Move): { readonly notes?: Uint8Array } {
   const notes = driver.compiler.noted();
+  if (prepared !== undefined && notes !== null) {
+    const noted = withPrepared(notes, { attempt, runs: prepared });
+    return noted === null ? {} : { notes: encodeNotes(noted) };
+  }
+  if (!isEnded(to) && to !== "restarting") return {};
   // One that this JobManager knows nothing of but its end stays as it was noted.
   if (notes === null || (driver.outline === null && notes.end !== undefined)) return {};
-  return { notes: encodeNotes({ ...notes, end: endNotesOf(driver) }) };
+  const { outline, plan, text } = notes;
+  return { notes: encodeNotes({ outline, plan, text, end: endNotesOf(driver) }) };
 }

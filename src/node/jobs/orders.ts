@@ -24,15 +24,18 @@ export interface OrderHost {
   touched(jobId: string, peer: PeerId): void;
 }
 
+type CommitSink = Extract<Action, { readonly kind: "commitSink" }>;
 type Order = Extract<Action, { readonly kind: "deploy" | "cancelTask" | "commitSink" | "endExecutor" }>;
 
 /** Inputs that one message names; a task with more goes alone. */
 const INPUTS_MAX = 10_000;
+/** Agents that are asked at once for a prepared file. */
+const SEEKERS_MAX = 16;
 
 interface Batch {
   readonly deploy: TaskOrder[];
   readonly cancel: TaskRun[];
-  readonly commit: TaskRun[];
+  readonly commit: CommitSink[];
   end: string | null;
   jobAttempt: number;
 }
@@ -43,6 +46,8 @@ export class DeployBatches {
   readonly #batches = new Map<PeerId, Batch>();
   /** Agents that have been given the plan. */
   readonly #hasPlan = new Set<PeerId>();
+  /** Agents that were asked for files that others have prepared. */
+  #asked = 0;
 
   constructor(host: OrderHost, driver: JobDriver) {
     this.#host = host;
@@ -62,7 +67,7 @@ export class DeployBatches {
         batch.cancel.push({ task: order.task, attempt: order.attempt });
         break;
       case "commitSink":
-        batch.commit.push({ task: order.task, attempt: order.attempt });
+        batch.commit.push(order);
         break;
       case "endExecutor":
         batch.end = order.reason;
@@ -79,7 +84,7 @@ export class DeployBatches {
     for (const [peer, { deploy, cancel, commit, end, jobAttempt }] of this.#batches) {
       if (end !== null) agents.order(peer, agentEndExecutor, { term, jobId, reason: end });
       if (cancel.length > 0) agents.order(peer, agentCancel, { term, jobId, runs: cancel });
-      for (const run of commit) agents.order(peer, agentCommit, { term, jobId, run });
+      for (const order of commit) this.#commit(order);
       for (const tasks of inMessages(deploy)) {
         const job = this.#jobOrder(jobAttempt, peer);
         if (job === null) continue;
@@ -88,6 +93,23 @@ export class DeployBatches {
       }
     }
     this.#batches.clear();
+  }
+
+  /** Whoever sees the file may have to put it in its place; with many agents, some at a time. */
+  #commit({ jobAttempt, task, attempt, peer, isSought }: CommitSink): void {
+    const { agents, term } = this.#host;
+    const { jobId, outline } = this.#driver;
+    const sinks = outline?.fragments.filter(({ output }) => output.kind === "sink") ?? [];
+    const sinkPath = outline?.sinkPaths[sinks.findIndex(({ id }) => id === task.fragment)] ?? null;
+    const body = { term, jobId, jobAttempt, run: { task, attempt }, sinkPath };
+    const present = agents.present.filter((other) => other !== peer);
+    const from = present.length === 0 ? 0 : this.#asked % present.length;
+    const others = isSought ? [...present.slice(from), ...present.slice(0, from)].slice(0, SEEKERS_MAX) : [];
+    this.#asked += others.length;
+    for (const each of [peer, ...others]) {
+      this.#host.touched(jobId, each);
+      agents.order(each, agentCommit, body);
+    }
   }
 
   #batchOf(peer: PeerId): Batch {

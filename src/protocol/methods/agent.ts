@@ -32,10 +32,18 @@ export const agentCancel = defineMethod({
   minRole: "node",
 });
 
-/** Wants "committed". Idempotent. */
+/**
+ * Wants "committed". Idempotent. An agent whose executor has not prepared the file itself looks for it beside `sinkPath`:
+ * the one that did may be gone. Where it does not see it, no report follows.
+ */
 export const agentCommit = defineMethod({
   name: "agent.commit",
-  request: v.object({ ...ordered, run: taskRun }),
+  request: v.object({
+    ...ordered,
+    jobAttempt: integer(1),
+    run: taskRun,
+    sinkPath: v.nullable(text(4_096)),
+  }),
   reply: v.object({}),
   minRole: "node",
 });

@@ -77,6 +77,17 @@ export const executorCommit = defineMethod({
   minRole: "node",
 });
 
+/**
+ * Puts the file in its place that a run of another executor, which is gone, has prepared for this path. `isThere`: it
+ * stands; false: nothing is seen of it here.
+ */
+export const executorAdopt = defineMethod({
+  name: "executor.adopt",
+  request: v.object({ jobId, jobAttempt: integer(1), run: taskRun, sinkPath: text(4_096) }),
+  reply: v.object({ isThere: v.boolean() }),
+  minRole: "node",
+});
+
 /** All of the job is dropped: tasks, partitions, prepared sinks. `isReusable`: it may be given another job. */
 export const executorRelease = defineMethod({
   name: "executor.release",

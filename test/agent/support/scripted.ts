@@ -19,6 +19,7 @@ import { createKeys } from "../../../src/platform/keys.ts";
 import {
   EXECUTOR_PROTOCOL,
   type ExecutorSetup,
+  executorAdopt,
   executorAssign,
   executorCancel,
   executorClean,
@@ -56,6 +57,9 @@ export class FakeExecutor implements SpawnedProcess {
   readonly cancelled: TaskRun[] = [];
   readonly committed: TaskRun[] = [];
   readonly cleaned: string[] = [];
+  readonly adopted: TaskRun[] = [];
+  /** What another executor has prepared is seen here. */
+  hasFile = true;
   released = 0;
   isReusable = true;
   isAnswering = true;
@@ -146,6 +150,10 @@ export class FakeExecutor implements SpawnedProcess {
       on(executorClean, ({ sinkPaths }) => {
         this.cleaned.push(...sinkPaths);
         return {};
+      }),
+      on(executorAdopt, ({ run }) => {
+        this.adopted.push(run);
+        return { isThere: this.hasFile };
       }),
       on(executorCompile, ({ plan }) => ({ outline: plan, plan, text: "a plan" })),
       on(executorPing, () => {

@@ -7,6 +7,7 @@ import {
   type JobState,
   type MachineSettings,
   type PhysicalPlan,
+  type Prepared,
   type TaskReport,
   type TaskVertex,
 } from "../../../src/jobs/mod.ts";
@@ -27,6 +28,7 @@ class Driven {
   readonly states: JobState[] = ["submitted"];
   readonly plan: PhysicalPlan;
   at = { state: "submitted" as JobState, attempt: 1, reason: "" };
+  #prepared: readonly Prepared[] = [];
   #term = 1;
   readonly #settings: Partial<MachineSettings>;
 
@@ -37,7 +39,13 @@ class Driven {
   }
 
   #make(): JobMachine {
-    return new JobMachine({ jobId: "j", term: this.#term, at: this.at, settings: this.#settings });
+    return new JobMachine({
+      jobId: "j",
+      term: this.#term,
+      at: this.at,
+      settings: this.#settings,
+      prepared: this.#prepared,
+    });
   }
 
   newJobManager(): void {
@@ -55,6 +63,7 @@ class Driven {
           const attempt = action.to === "restarting" ? action.attempt + 1 : action.attempt;
           this.at = { state: action.to, attempt, reason: action.reason };
           this.states.push(action.to);
+          if (action.to === "finishing") this.#prepared = action.prepared ?? [];
           next.push(...this.machine.step({ kind: "moved", ...this.at }, this.nowMs));
         } else if (action.kind === "compile") {
           next.push(...this.machine.step({ kind: "planned", plan: this.plan }, this.nowMs));
@@ -393,6 +402,88 @@ describe("a change of the JobManager", () => {
     driven.report(only, "finished");
     expect(driven.feed({ kind: "inventoryDone" })).toMatchObject([{ kind: "commitSink", attempt: only.attempt }]);
     driven.report(only, "committed");
+    expect(driven.at.state).toBe("finished");
+  });
+});
+
+describe("once a job finishes, it only goes forward", () => {
+  /** Two sinks are prepared, one at A and one at B. */
+  function prepared(settings: Partial<MachineSettings> = {}) {
+    const driven = new Driven(planOf("twoSinks", { parallelism: 1 }), { restartsMax: 0, ...settings });
+    const deploys = started(driven, [agent(A, 1), agent(B, 1)]);
+    const all = [...deploys];
+    const commits: Extract<Action, { kind: "commitSink" }>[] = [];
+    for (const deploy of all) {
+      const actions = [...driven.report(deploy, "running"), ...driven.report(deploy, "finished", { outputBytes: 1 })];
+      for (const action of actions) {
+        if (action.kind === "deploy") all.push(action);
+        if (action.kind === "commitSink") commits.push(action);
+      }
+    }
+    const [one, two] = commits;
+    if (one === undefined || two === undefined) throw new Error("two sinks are to be committed");
+    return { driven, one, two };
+  }
+  const reported = (driven: Driven, of: Extract<Action, { kind: "commitSink" }>, peer: PeerId, more = {}) => {
+    const { task, attempt, jobAttempt } = of;
+    return driven.feed({ kind: "task", jobAttempt, task, attempt, peer, status: "committed", ...more });
+  };
+
+  test("the file of an agent that is lost is sought at others, and any of them may commit it", () => {
+    const { driven, one, two } = prepared();
+    reported(driven, one, one.peer);
+    const sought = driven.feed({ kind: "agentLost", peer: two.peer, reason: "it is gone" });
+    const { task, attempt, peer } = two;
+    expect(sought).toEqual([{ kind: "commitSink", jobAttempt: 1, task, attempt, peer, isSought: true }]);
+    expect(driven.machine.awaited).toMatchObject({ task, peer, reason: "it is gone" });
+    driven.nowMs = driven.machine.nextDueMs(driven.nowMs) ?? 0;
+    expect(driven.feed({ kind: "tick" })).toEqual(sought);
+    reported(driven, two, one.peer);
+    expect(driven.at.state).toBe("finished");
+  });
+
+  test("where no node sees it for long the job is run again, although it may not be restarted", () => {
+    const { driven, one, two } = prepared();
+    reported(driven, one, one.peer);
+    driven.feed({ kind: "agentLost", peer: two.peer, reason: "it is gone" });
+    driven.nowMs += 60_000;
+    driven.feed({ kind: "tick" });
+    expect(driven.at).toMatchObject({ state: "restarting", attempt: 2 });
+    expect(driven.states.slice(-3)).toEqual(["finishing", "failing", "restarting"]);
+    expect(driven.at.reason).toContain("it is gone");
+  });
+
+  test("an executor that is lost costs nothing: its agent commits what it had prepared", () => {
+    const { driven, one, two } = prepared();
+    const lost = { kind: "executorLost", peer: two.peer, upToAttempt: 1e9, reason: "it crashed" } as const;
+    expect(driven.feed(lost)).toMatchObject([{ kind: "commitSink", peer: two.peer, isSought: true }]);
+    reported(driven, two, two.peer);
+    reported(driven, one, one.peer);
+    expect(driven.at.state).toBe("finished");
+  });
+
+  test("a file that cannot be put in its place is tried again, and then fails the job with the reason", () => {
+    const { driven, one, two } = prepared();
+    reported(driven, one, one.peer);
+    for (let tries = 0; tries < 5; tries++) {
+      expect(driven.at.state).toBe("finishing");
+      reported(driven, two, two.peer, { status: "failed", reason: "EPERM" });
+      driven.nowMs += 1_000;
+      driven.feed({ kind: "tick" });
+    }
+    expect(driven.at).toMatchObject({ state: "failed", reason: "the output was not whole: EPERM" });
+  });
+
+  test("a new JobManager knows what was prepared also where its agent is gone", () => {
+    const { driven, one, two } = prepared();
+    driven.newJobManager();
+    driven.feed({ kind: "tick" });
+    driven.feed({ kind: "agentLost", peer: two.peer, reason: "its node is gone" });
+    const { jobAttempt, task, attempt, peer } = one;
+    driven.feed({ kind: "task", jobAttempt, task, attempt, peer, status: "committed" });
+    const actions = driven.feed({ kind: "inventoryDone" });
+    expect(actions).toMatchObject([{ kind: "commitSink", task: two.task, peer: two.peer, isSought: true }]);
+    reported(driven, two, one.peer);
     expect(driven.at.state).toBe("finished");
   });
 });

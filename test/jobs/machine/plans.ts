@@ -23,6 +23,7 @@ const FLOWS: Readonly<Record<string, Build>> = {
       .aggregate({ mean: avg("id") })
       .toCsv("out.csv"),
   ],
+  twoSinks: () => [stream("t").toCsv("one.csv"), stream("u").toCsv("two.csv")],
   join: () => [stream("t").join(stream("u").select("word"), { on: "word" }).orderBy("id").limit(9).toJson("out.jsonl")],
   // Which of the groups come first depends on the run.
   unrepeatable: () => {

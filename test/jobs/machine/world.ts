@@ -11,6 +11,7 @@ import {
   type JobState,
   type MachineSettings,
   type PhysicalPlan,
+  type Prepared,
   type TaskVertex,
 } from "../../../src/jobs/mod.ts";
 import type { PeerId } from "../../../src/kernel/mod.ts";
@@ -25,6 +26,16 @@ interface HeldTask {
   status: "running" | "finished" | "committed";
   /** Which run of every unrepeatable task its rows come from. */
   versions: ReadonlyMap<string, number>;
+}
+
+/** A sink's file that is prepared and not committed: it outlives executors and agents. */
+interface PreparedFile {
+  readonly name: string;
+  readonly attempt: number;
+  readonly jobAttempt: number;
+  readonly at: PeerId;
+  readonly held: HeldTask;
+  isCommitted: boolean;
 }
 
 interface Agent {
@@ -66,6 +77,9 @@ export class World {
   readonly history: JobState[] = ["submitted"];
   machine: JobMachine;
   nowMs = 0;
+  readonly files: PreparedFile[] = [];
+  readonly hasSharedDisk: boolean;
+  #prepared: readonly Prepared[] = [];
   #term = 1;
   #at = { state: "submitted" as JobState, attempt: 1, reason: "" };
   readonly #plan: PhysicalPlan;
@@ -78,8 +92,14 @@ export class World {
   constructor(
     plan: PhysicalPlan,
     random: Random,
-    options: { readonly agents: number; readonly slots: number; readonly settings?: Partial<MachineSettings> },
+    options: {
+      readonly agents: number;
+      readonly slots: number;
+      readonly settings?: Partial<MachineSettings>;
+      readonly hasSharedDisk?: boolean;
+    },
   ) {
+    this.hasSharedDisk = options.hasSharedDisk ?? false;
     this.#plan = plan;
     this.#random = random;
     this.#settings = options.settings ?? {};
@@ -145,12 +165,24 @@ export class World {
         for (const [name, version] of versions) found.set(name, (found.get(name) ?? new Set()).add(version));
       }
     }
+    for (const { held } of this.standing) {
+      for (const [name, version] of held.versions) found.set(name, (found.get(name) ?? new Set()).add(version));
+    }
     return found;
+  }
+
+  /** Files of the newest attempt that were committed. */
+  get standing(): readonly PreparedFile[] {
+    return this.files.filter(({ isCommitted, jobAttempt }) => isCommitted && jobAttempt === this.#at.attempt);
+  }
+
+  get sinkCount(): number {
+    return this.#plan.fragments.filter(({ output }) => output.kind === "sink").length;
   }
 
   #makeMachine(): JobMachine {
     const settings = { backoffMs: 10, deployTimeoutMs: 5_000, cancelTimeoutMs: 2_000, ...this.#settings };
-    return new JobMachine({ jobId: "job", term: this.#term, at: this.#at, settings });
+    return new JobMachine({ jobId: "job", term: this.#term, at: this.#at, settings, prepared: this.#prepared });
   }
 
   #tellAgents(): void {
@@ -191,13 +223,9 @@ export class World {
       case "cancelTask":
         this.#cancel(action);
         return;
-      case "commitSink": {
-        const held = this.#agentOf(action.peer)?.held.get(nameOf(action.task));
-        if (held?.attempt !== action.attempt) return;
-        held.status = "committed";
-        this.#report(action.peer, held, "committed");
+      case "commitSink":
+        this.#commitSink(action);
         return;
-      }
       case "endExecutor": {
         const agent = this.#agentOf(action.peer);
         if (agent !== undefined) this.#crash(agent, "executorLost");
@@ -224,7 +252,22 @@ export class World {
     if (!canMove(from, to)) throw new Error(`illegal move from ${from} to ${to}`);
     this.#at = { state: to, attempt: to === "restarting" ? attempt + 1 : attempt, reason };
     this.history.push(to);
+    if (to === "finishing") this.#prepared = action.prepared ?? [];
     this.#facts.push({ from: "log", fact: { kind: "moved", ...this.#at } });
+  }
+
+  /** Whoever is up and sees the file: all do, where the disk is one for all. */
+  #commitSink(action: Extract<Action, { kind: "commitSink" }>): void {
+    const { task, attempt, peer, isSought } = action;
+    const file = this.files.find((each) => each.name === nameOf(task) && each.attempt === attempt);
+    const doer = this.agents.find(
+      (agent) => agent.isUp && (agent.peer === peer || (isSought && this.hasSharedDisk)) && file !== undefined,
+    );
+    if (file === undefined || doer === undefined || (!this.hasSharedDisk && file.at !== doer.peer)) return;
+    file.isCommitted = true;
+    const held = doer.held.get(nameOf(task));
+    if (held?.attempt === attempt) held.status = "committed";
+    this.#facts.push({ from: doer.peer, fact: { ...this.#factOf(doer.peer, file.held, "committed") } });
   }
 
   #deploy(action: Extract<Action, { kind: "deploy" }>): void {
@@ -279,6 +322,10 @@ export class World {
     if (versions === null) return;
     held.versions = versions;
     held.status = "finished";
+    const { task, attempt, jobAttempt } = held;
+    if (this.#plan.fragments[task.fragment]?.output.kind === "sink") {
+      this.files.push({ name: nameOf(task), attempt, jobAttempt, at: agent.peer, held, isCommitted: false });
+    }
     this.#report(agent.peer, held, "finished");
   }
 

@@ -5,6 +5,7 @@
 import type {
   AgentApi,
   AgentHooks,
+  CommitOrder,
   Compiled,
   CompileOrder,
   DeployOrder,
@@ -13,7 +14,6 @@ import type {
   ReleaseOrder,
   RowsItem,
   RowsRequest,
-  RunOrder,
   RunsOrder,
 } from "../../../src/agent/mod.ts";
 import { AgentError } from "../../../src/agent/mod.ts";
@@ -104,7 +104,7 @@ export class ScriptedAgent implements AgentApi {
     }
   }
 
-  commit({ term, jobId, run }: RunOrder): void {
+  commit({ term, jobId, run }: CommitOrder): void {
     this.#fence(term);
     const held = this.held.get(`${jobId}/${run.task.fragment}.${run.task.index}@${run.attempt}`);
     if (held === undefined) return;
