@@ -35,8 +35,10 @@ export function sumResult(of: {
     const [low, high, top] = words(scope, entry, sum);
     invariant(low !== undefined, "a sum has words");
     if (reprOf(valueType(type)) === "i128") {
-      const [full, sign] = [high ?? i64.const(0n), top ?? i64.const(0n)];
-      scope.if(isNoDecimal(scope, { low, high: full, top: sign }), () => scope.fail("decimalOverflow", textOf(call)));
+      const full = high ?? kept64(scope, i64.shr_s(low, 63n));
+      scope.if(isNoDecimal(scope, { low, high: full, top: top ?? kept64(scope, i64.shr_s(full, 63n)) }), () =>
+        scope.fail("decimalOverflow", textOf(call)),
+      );
       return { type, isNull, repr: "i128", low, high: full };
     }
     if (high !== undefined) {

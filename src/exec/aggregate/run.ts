@@ -1,6 +1,6 @@
-import { type Batch, retainBatch } from "../../arrow/mod.ts";
+import { type Batch, DECIMAL_PRECISION_MAX, retainBatch } from "../../arrow/mod.ts";
 import { type AggregateTerminal, PARTITION_BITS } from "../../codegen/mod.ts";
-import { type AggregateNode, type PlanNode, planInputs } from "../../plan/mod.ts";
+import { type AggregateCall, type AggregateNode, type PlanNode, planInputs } from "../../plan/mod.ts";
 import type { Driver } from "../driver.ts";
 import type { BatchList, OpenPipeline } from "../open_pipeline.ts";
 import type { TableGroups, WorkerGroups } from "./group_memory.ts";
@@ -23,7 +23,8 @@ export async function runAggregate(
 ): Promise<BatchList> {
   const { id: operator, keys, aggregates, schema } = node;
   const isOfGroups = areGroups(node.input);
-  const terminal: AggregateTerminal = { kind: "aggregate", operator, keys, aggregates, schema, isOfGroups };
+  const calls = aggregates.map(withoutWidening);
+  const terminal: AggregateTerminal = { kind: "aggregate", operator, keys, aggregates: calls, schema, isOfGroups };
   const state = `aggregate ${operator}`;
   const end = { terminal, state, close: "aggregate.close" };
   const sources = ((await driver.runInto(inputs, end)) as readonly WorkerGroups[][]).flat();
@@ -34,6 +35,19 @@ export async function runAggregate(
   const list = driver.own(batches);
   driver.dropState(state);
   return list;
+}
+
+/**
+ * A sum of 64-bit integers made decimals is that of the integers, which are added in 128 bits anyway: only its result is
+ * a decimal.
+ */
+function withoutWidening(call: AggregateCall): AggregateCall {
+  const { fn, argument } = call;
+  if (fn !== "sum" || argument?.kind !== "cast") return call;
+  const { operand, type } = argument;
+  const isWidened = type.kind === "decimal" && type.precision === DECIMAL_PRECISION_MAX && type.scale === 0;
+  const isInteger = operand.type.kind === "int64" || operand.type.kind === "uint64";
+  return isWidened && isInteger ? { ...call, argument: operand } : call;
 }
 
 /** Whether rows may come in the order of another aggregation's table: from here, or from another task. */

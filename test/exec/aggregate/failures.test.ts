@@ -58,6 +58,22 @@ describe("a sum that does not fit", () => {
     }
   });
 
+  test("of 64-bit integers made decimals fits, with keys or without", async () => {
+    const rows = [MAX, MAX, 1n, null, -MAX - 1n].map((v) => ({ k: 1, v }));
+    const lows = [-MAX - 1n, -MAX - 1n, null].map((v) => ({ k: 2, v }));
+    const aggregates = [["sum", "v"] as const];
+    const signed = { schema: of, aggregates, widens: true, workers: 2, morselRows: 2 };
+    const grouped = await runAggregation({ ...signed, rows: [...rows, ...lows, { k: 3, v: null }], keys: ["k"] });
+    const sums = new Map(grouped.map(({ k, sum_v }) => [k, sum_v]));
+    expect([1, 2, 3].map((k) => sums.get(k))).toEqual(["9223372036854775807", "-18446744073709551616", null]);
+    expect(await runAggregation({ ...signed, rows: lows, keys: [] })).toEqual([{ sum_v: "-18446744073709551616" }]);
+    expect(await runAggregation({ ...signed, rows: [], keys: [] })).toEqual([{ sum_v: null }]);
+    const unsigned = schema([field("v", uint64)]);
+    const large = [{ v: 2n ** 64n - 1n }, { v: 2n ** 64n - 1n }];
+    const result = await runAggregation({ schema: unsigned, rows: large, keys: [], aggregates, widens: true });
+    expect(result).toEqual([{ sum_v: "36893488147419103230" }]);
+  });
+
   test("of uint64 and of decimals is an error too", async () => {
     const unsigned = schema([field("v", uint64)]);
     const rows = [{ v: 2n ** 64n - 1n }, { v: 1n }];

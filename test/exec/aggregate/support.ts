@@ -33,6 +33,8 @@ export interface AggregateCase {
   /** [function, column or null, quantile]. */
   readonly aggregates: readonly (readonly [AggregateFunction, string | null, number?])[];
   readonly filter?: TypedExpression;
+  /** Arguments are made decimals first. */
+  readonly widens?: boolean;
   readonly workers?: number;
   readonly batchRows?: number;
   readonly morselRows?: number;
@@ -60,11 +62,16 @@ export function aggregateName(fn: AggregateFunction, name: string | null, quanti
   return `${fn}_${name ?? "rows"}${quantile === undefined ? "" : `_${quantile}`}`;
 }
 
+function argumentOf({ widens }: AggregateCase, operand: TypedExpression): TypedExpression {
+  if (widens !== true) return operand;
+  return { kind: "cast", operand, type: decimal(38, 0), onError: "fail", nullable: operand.nullable };
+}
+
 function planOf(test: AggregateCase): PlanNode {
   const calls: AggregateCall[] = test.aggregates.map(([fn, name, quantile]) => ({
     name: aggregateName(fn, name, quantile),
     fn,
-    argument: name === null ? null : column(test.schema, name),
+    argument: name === null ? null : argumentOf(test, column(test.schema, name)),
     ...(quantile === undefined ? {} : { quantile }),
   }));
   const scan: PlanNode = {
