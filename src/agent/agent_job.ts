@@ -192,7 +192,7 @@ export class AgentJob {
   }
 
   /** The executor is gone; whole rows of finished runs are not. */
-  lost(executor: ExecutorProcess, { reason, isJobsFault }: End): void {
+  lost(executor: ExecutorProcess, { reason, isJobsFault, isUnexplained = false }: End): void {
     if (executor !== this.#executor) return;
     this.#executor = null;
     this.#assigned = 0;
@@ -207,7 +207,8 @@ export class AgentJob {
       else if (phase === "given" || report?.status === "finished") this.#forget(run);
     }
     if (upToAttempt > 0) {
-      this.#parts.reports.addLost({ jobId: this.jobId, jobAttempt: this.attempt, upToAttempt, reason });
+      const { jobId, attempt } = this;
+      this.#parts.reports.addLost({ jobId, jobAttempt: attempt, upToAttempt, reason, isUnexplained });
     }
     this.#drive();
   }

@@ -14,6 +14,8 @@ export interface Asked {
 export interface End {
   readonly reason: string;
   readonly isJobsFault: boolean;
+  /** Nobody knows who has ended it; it may have been the job's own code. */
+  readonly isUnexplained?: boolean;
 }
 
 /** Signals of a process that broke by itself. */
@@ -34,7 +36,8 @@ export function exitReason(how: ProcessExit, asked: Asked | null, lastWords: str
     return { reason: `the executor crashed (${signal})${said}`, isJobsFault: true };
   }
   if (signal !== null) {
-    return { reason: `the executor was ended by ${signal}, which its agent did not send`, isJobsFault: false };
+    const reason = `the executor was ended by signal ${signal}, which its agent did not send`;
+    return { reason, isJobsFault: false, isUnexplained: true };
   }
   return { reason: `the executor ended by itself with exit code ${code ?? "unknown"}${said}`, isJobsFault: true };
 }

@@ -63,7 +63,7 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
     const lost = await eventually(() =>
       real.reports.flatMap((body) => body.lost).find((one) => one.jobId === order.jobId),
     );
-    expect(lost).toMatchObject({ jobAttempt: 1, upToAttempt: 1 });
+    expect(lost).toMatchObject({ jobAttempt: 1, upToAttempt: 1, isUnexplained: true });
     expect(lost.reason).toContain("SIGKILL");
     expect(real.agent.slotsUsed).toBe(0);
     const quick = await jobOf(`Stream.generate(3).map((row) => ({ x: 1 }), { x: "int64" })`);

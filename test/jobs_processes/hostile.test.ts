@@ -31,6 +31,7 @@ describe("code of a job cannot take its node down", { timeout: LIMIT_MS }, () =>
   const ENDINGS = [
     ["memory", /memory|its limit is/i],
     ["exit", /ended|exit/],
+    ["kill itself", /ended by signal SIGKILL.*while it ran task 0\.0, 4 times/],
     ["throw text", /only a text/],
     ["throw undefined", /undefined/],
   ] as const;

@@ -45,7 +45,14 @@ export type Fact =
    * The same for tasks up to the newest attempt that the executor was given; later ones are in its successor. Rows for the
    * client of tasks that have finished are with the agent, and stay.
    */
-  | { readonly kind: "executorLost"; readonly peer: PeerId; readonly upToAttempt: number; readonly reason: string }
+  | {
+      readonly kind: "executorLost";
+      readonly peer: PeerId;
+      readonly upToAttempt: number;
+      readonly reason: string;
+      /** Nobody knows who has ended it: it may have been a task that ran there. */
+      readonly isUnexplained?: boolean;
+    }
   /** All that the agent has of the job, as `runName`s: what else was there is gone. */
   | { readonly kind: "inventory"; readonly peer: PeerId; readonly runs: ReadonlySet<string>; readonly reason: string }
   | { readonly kind: "verb"; readonly verb: UserVerb }
@@ -115,6 +122,8 @@ export interface MachineSettings {
   readonly taskRetriesMax: number;
   /** Times that one task may be lost with its agent or executor. */
   readonly taskLossesMax: number;
+  /** Times that an executor may end for no known reason while it runs the task, or as often as the task may fail. */
+  readonly executorEndsMax: number;
   /** Attempts of the whole job after the first. */
   readonly restartsMax: number;
   readonly backoffMs: number;
@@ -132,6 +141,7 @@ export const MACHINE_DEFAULTS: MachineSettings = {
   taskMemoryBytes: 0,
   taskRetriesMax: 3,
   taskLossesMax: 20,
+  executorEndsMax: 3,
   restartsMax: 1,
   backoffMs: 200,
   backoffMsMax: 10_000,

@@ -17,6 +17,7 @@ import {
   type TaskReport,
   type UserVerb,
 } from "./facts.ts";
+import { inputBytesOf, inputsOf } from "./inputs.ts";
 import type { Loss, TaskRecord } from "./task_record.ts";
 import { Tasks } from "./tasks.ts";
 
@@ -372,7 +373,7 @@ export class JobMachine {
   }
 
   #needsOf(tasks: Tasks, number: number, memoryBytes: number): TaskNeeds {
-    const inputBytes = tasks.inputBytesOf(number);
+    const inputBytes = inputBytesOf(tasks, number);
     const near = [...inputBytes].sort((a, b) => b[1] - a[1]).map(([peer]) => peer);
     return { task: tasks.at(number).task, memoryBytes, inputBytes, near };
   }
@@ -380,7 +381,7 @@ export class JobMachine {
   #deployAction(tasks: Tasks, number: number): Action {
     const { task, attempt, peer, slot } = tasks.at(number);
     invariant(peer !== null, "a deployed task has a place");
-    return { kind: "deploy", jobAttempt: this.#at.attempt, task, attempt, peer, slot, inputs: tasks.inputsOf(number) };
+    return { kind: "deploy", jobAttempt: this.#at.attempt, task, attempt, peer, slot, inputs: inputsOf(tasks, number) };
   }
 
   /** Agents with the slots that the job's own tasks are not in. */
@@ -444,5 +445,7 @@ export class JobMachine {
 function lossOf(fact: Extract<Fact, { kind: "agentLost" | "executorLost" }>): Loss {
   const { peer, reason } = fact;
   const isAgentThere = fact.kind === "executorLost";
-  return { peer, reason, isAgentThere, upToAttempt: isAgentThere ? fact.upToAttempt : Number.MAX_SAFE_INTEGER };
+  const isUnexplained = fact.kind === "executorLost" && fact.isUnexplained === true;
+  const upToAttempt = fact.kind === "executorLost" ? fact.upToAttempt : Number.MAX_SAFE_INTEGER;
+  return { peer, reason, isAgentThere, isUnexplained, upToAttempt };
 }

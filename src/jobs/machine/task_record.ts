@@ -19,6 +19,8 @@ export interface TaskRecord {
   slot: number;
   failures: number;
   losses: number;
+  /** Of the losses: its executor ended for no known reason while it ran. */
+  ends: number;
   /** Waits at least so long. */
   notBeforeMs: number;
   /** Since when it has its status. */
@@ -35,6 +37,8 @@ export interface Loss {
   readonly reason: string;
   /** Only an executor of the peer is gone. */
   readonly isAgentThere: boolean;
+  /** Who has ended that executor nobody knows. */
+  readonly isUnexplained: boolean;
 }
 
 const LIVE: ReadonlySet<TaskStatus> = new Set(["deployed", "running", "cancelling"]);

@@ -16,8 +16,6 @@ import {
   type TaskStatus,
 } from "./task_record.ts";
 
-const NO_BYTES: ReadonlyMap<PeerId, number> = new Map();
-
 /** The tasks of one attempt of a job: what each does, and what follows from what happens to one for the others. */
 export class Tasks {
   readonly plan: PlanOutline;
@@ -29,7 +27,8 @@ export class Tasks {
   isFinishing = false;
   readonly commits: Commits;
   readonly #settings: MachineSettings;
-  readonly #inputs: readonly (readonly ExchangeOutline[])[];
+  /** By fragment: exchanges that it reads. */
+  readonly inputs: readonly (readonly ExchangeOutline[])[];
   readonly #live = new Set<TaskRecord>();
   /** They wait for a moment, or did. */
   readonly #delayed = new Set<TaskRecord>();
@@ -45,7 +44,7 @@ export class Tasks {
     this.graph = taskGraph(plan);
     this.#settings = settings;
     this.commits = new Commits(settings.commitWaitMs);
-    this.#inputs = plan.fragments.map(({ inputs }) => inputs.map((id) => plan.exchanges[id] as ExchangeOutline));
+    this.inputs = plan.fragments.map(({ inputs }) => inputs.map((id) => plan.exchanges[id] as ExchangeOutline));
     this.records = this.graph.vertices.map((task) => ({
       task,
       status: "waiting",
@@ -55,6 +54,7 @@ export class Tasks {
       slot: 0,
       failures: 0,
       losses: 0,
+      ends: 0,
       notBeforeMs: 0,
       sinceMs: 0,
       hasGiven: false,
@@ -222,7 +222,16 @@ export class Tasks {
       const isKept = record.status === "committed" || (of.isAgentThere && this.#isWithAgent(record));
       return isThere && !isKept ? [number] : [];
     });
+    if (of.isUnexplained) for (const number of lost) this.#countEnd(this.at(number), of.reason);
     return this.#loseAll(lost, of.reason, nowMs);
+  }
+
+  /** What the executor ran may have ended it: it is not begun for ever. */
+  #countEnd(record: TaskRecord, reason: string): void {
+    const { executorEndsMax, taskRetriesMax } = this.#settings;
+    if (record.status !== "running" || ++record.ends <= Math.max(executorEndsMax, taskRetriesMax)) return;
+    const text = `${reason}, while it ran task ${nameOf(record.task)}, ${record.ends} times`;
+    this.fatal ??= { reason: text, isFinal: false };
   }
 
   /** What the task gave is kept by its agent, not by an executor. */
@@ -351,35 +360,6 @@ export class Tasks {
     this.#set(record, "deployed", nowMs);
   }
 
-  /** Where the task finds its input; its region's places are known. */
-  inputsOf(number: number): InputPlace[] {
-    const { task } = this.at(number);
-    return (this.#inputs[task.fragment] as readonly ExchangeOutline[]).flatMap((exchange) => {
-      const { parallelism } = this.plan.fragments[exchange.from] as FragmentOutline;
-      const all = Array.from({ length: parallelism }, (_, index): TaskVertex => ({ fragment: exchange.from, index }));
-      const read =
-        exchange.kind === "forward" ? all.filter(({ index }) => index + (exchange.offset ?? 0) === task.index) : all;
-      return read.map((producer): InputPlace => {
-        const { attempt, peer } = this.at(this.graph.numberOf(producer));
-        invariant(peer !== null, "a producer has a place");
-        return { exchange: exchange.id, producer, attempt, peer };
-      });
-    });
-  }
-
-  /** Peers of its producers, those with most of the input first, and how many bytes each has. */
-  inputBytesOf(number: number): ReadonlyMap<PeerId, number> {
-    const producers = this.graph.producers[number] as readonly number[];
-    if (producers.length === 0) return NO_BYTES;
-    const bytes = new Map<PeerId, number>();
-    for (const producer of producers) {
-      const { peer, outputBytes } = this.at(producer);
-      const readers = this.graph.consumers[producer]?.length ?? 1;
-      if (peer !== null) bytes.set(peer, (bytes.get(peer) ?? 0) + outputBytes / Math.max(1, readers));
-    }
-    return bytes;
-  }
-
   /** Tasks that took too long to begin or to end. */
   overdue(nowMs: number): Action[] {
     return this.records.flatMap((record, number): Action[] => {
@@ -482,7 +462,7 @@ export class Tasks {
 
   #isFed(number: number): boolean {
     const { task } = this.at(number);
-    return (this.#inputs[task.fragment] as readonly ExchangeOutline[]).every((exchange) => {
+    return (this.inputs[task.fragment] as readonly ExchangeOutline[]).every((exchange) => {
       if (!exchange.isBlocking || this.#undone[exchange.from] === 0) return true;
       return exchange.kind === "forward" && this.#isProducerDone(exchange, task);
     });

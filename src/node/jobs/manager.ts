@@ -247,9 +247,9 @@ export class JobManager implements DriverHost {
     // How a task failed is told together with the end of its executor, and counts.
     for (const report of reports) this.#report(peer, report as TaskReport); // read-only there
     for (const { jobId, ...of } of lost) {
-      const { upToAttempt, reason } = of;
+      const { upToAttempt, reason, isUnexplained = false } = of;
       if (this.#isOver(jobId)) this.#sweep(jobId, peer);
-      else this.#drivers.get(jobId)?.feed({ kind: "executorLost", peer, upToAttempt, reason });
+      else this.#drivers.get(jobId)?.feed({ kind: "executorLost", peer, upToAttempt, reason, isUnexplained });
     }
     for (const { jobId, jobAttempt, run, metrics: counters } of metrics) {
       const driver = this.#drivers.get(jobId);

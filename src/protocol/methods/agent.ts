@@ -160,7 +160,14 @@ export const jobsReport = defineMethod({
     restMs: v.optional(durationMs),
     reports: list(taskReport, TASKS_MAX),
     lost: list(
-      v.object({ jobId, jobAttempt: integer(1), upToAttempt: integer(), reason: text(REASON_LENGTH_MAX) }),
+      v.object({
+        jobId,
+        jobAttempt: integer(1),
+        upToAttempt: integer(),
+        reason: text(REASON_LENGTH_MAX),
+        /** Who has ended it nobody knows; it may have been what it ran. */
+        isUnexplained: v.optional(v.boolean()),
+      }),
       1_000,
     ),
     metrics: list(v.object({ jobId, jobAttempt: integer(1), run: taskRun, metrics: taskMetrics }), TASKS_MAX),

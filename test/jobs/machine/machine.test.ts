@@ -277,6 +277,30 @@ describe("failures", () => {
     expect(driven.machine.tasks[0]?.reasons).toEqual(["disk full", "disk full", "disk full"]);
   });
 
+  test("a task whose executor ends again and again for no known reason fails the job, one that loses agents does not", () => {
+    const ends = (isUnexplained: boolean) => {
+      const driven = new Driven(planOf("scan", { parallelism: 1 }), { restartsMax: 0, taskRetriesMax: 0 });
+      const [first] = started(driven, [agent(A, 1)]);
+      let deploy = first;
+      let count = 0;
+      for (; deploy !== undefined && driven.at.state !== "failed" && count < 10; count++) {
+        driven.report(deploy, "running");
+        const { attempt } = deploy;
+        const lost = {
+          kind: "executorLost",
+          peer: A,
+          upToAttempt: attempt,
+          reason: "it ended",
+          isUnexplained,
+        } as const;
+        [deploy] = deploysIn([...driven.feed(lost), ...driven.feed({ kind: "agents", agents: [agent(A, 1)] })]);
+      }
+      return { count, reason: driven.at.reason };
+    };
+    expect(ends(true)).toEqual({ count: 4, reason: "it ended, while it ran task 0.0, 4 times" });
+    expect(ends(false).count).toBe(10);
+  });
+
   test("a final failure ends the job at once, and its other tasks", () => {
     const driven = new Driven(planOf("scan", { parallelism: 2 }));
     const [one, other] = started(driven, [agent(A, 2)]);

@@ -12,6 +12,7 @@ const HABITS = [
   "throw later",
   "flood",
   "start processes",
+  "kill itself",
 ] as const;
 const params = { habit: param.oneOf(HABITS, { default: "none" }), lines: param.int({ default: 100_000 }) };
 const AT_ROW = 3n;
@@ -41,6 +42,9 @@ function misbehave(habit: string, lines: number): void {
     case "flood":
       for (let line = 0; line < lines; line++) console.log("x".repeat(1_000));
       return;
+    case "kill itself":
+      process.kill(process.pid, "SIGKILL");
+      for (;;);
     case "start processes":
       for (let count = 0; count < 3; count++) Bun.spawn(["sleep", "300"]);
       return;
