@@ -15,6 +15,7 @@ export interface ProgressOptions {
   readonly nameOf: (peer: PeerId) => string | null;
 }
 
+const WAITING_CHARS_MAX = 512;
 const TASKS_SHOWN_MAX = 4_096;
 const REASON_CHARS_MAX = 2_000;
 const TEXT_CHARS_MAX = 65_536;
@@ -38,7 +39,7 @@ export function progressOf(driver: JobDriver, record: JobRecord, options: Progre
   const isWaiting = driver.machine.wantedSlots > 0 || driver.waiting !== null;
   return {
     ...summaryOf(record),
-    waiting: isWaiting && !driver.hasEnded ? driver.waiting : null,
+    waiting: awaitedOf(driver, options) ?? (isWaiting && !driver.hasEnded ? driver.waiting : null),
     stages: outline === null ? [] : end === null ? stagesOf(driver, outline, tasks) : notedStages(record, outline, end),
     plan: plan === null ? null : plan.slice(0, TEXT_CHARS_MAX),
     tasks: end !== null && hasTasks ? notedTasks(end) : shown.map((task) => taskOf(driver, task, options.nameOf)),
@@ -49,6 +50,15 @@ export function progressOf(driver: JobDriver, record: JobRecord, options: Progre
         ? (noted?.lastError ?? null)
         : { ...driver.lastError, place: driver.lastError.place ?? null },
   };
+}
+
+/** What a job that finishes waits for. */
+function awaitedOf({ machine }: JobDriver, { nameOf }: ProgressOptions): string | null {
+  const { awaited } = machine;
+  if (awaited === null) return null;
+  const { task, peer, reason } = awaited;
+  const text = `for ${nameOf(peer) ?? peer}, which has prepared the file of task ${task.fragment}.${task.index}: ${reason}`;
+  return text.slice(0, WAITING_CHARS_MAX);
 }
 
 function notedStages({ state }: JobRecord, outline: JobOutline, end: EndNotes): JobStage[] {
