@@ -25,8 +25,10 @@ export type JobOptionName =
   | "strategy"
   | "codec"
   | "result-limit"
+  | "task-memory"
   | "status"
   | "follow"
+  | "stale"
   | "tasks";
 
 export const PARAM: OptionSpec = {
@@ -41,6 +43,11 @@ const STATUS: OptionSpec = {
   value: "STATUS",
   isList: true,
   description: "Only jobs in these states: running, failed, …; active and ended mean several",
+};
+const STALE: OptionSpec = {
+  name: "stale",
+  value: null,
+  description: "As the node that answers knows it: also where there is no leader",
 };
 const JOB_NOTE = "A job is named by its number, its id, a beginning of its id, or its name (the newest of that name).";
 
@@ -64,6 +71,7 @@ const SUBMIT: CommandSpec = {
     { name: "format", value: "FORMAT", description: "table (default), json, csv or arrow" },
     { name: "output", value: "FILE", description: "Write the rows to FILE here; its ending gives the format" },
     { name: "result-limit", value: "SIZE", description: "Rows that a task may keep for the client (default: 1GiB)" },
+    { name: "task-memory", value: "SIZE", description: "Only in slots with so much memory (default: in any)" },
     { name: "strategy", value: "NAME", description: "coLocated (default), locality, loadBalanced, roundRobin or hash" },
     { name: "codec", value: "NAME", description: "Compress what tasks send each other: none (default), lz4 or zstd" },
     { name: "quiet", value: null, description: "No progress and no summary" },
@@ -115,7 +123,14 @@ const JOBS_COMMANDS: readonly CommandSpec[] = [
     name: "jobs list",
     summary: "Show the jobs of a cluster, newest first",
     positionals: [],
-    options: [STATUS, { name: "limit", value: "N", description: "The newest N (default: 50)" }, FORMAT, TO, TIMEOUT],
+    options: [
+      STATUS,
+      { name: "limit", value: "N", description: "The newest N (default: 50)" },
+      STALE,
+      FORMAT,
+      TO,
+      TIMEOUT,
+    ],
     notes: ["Ended jobs are forgotten after the 1,000 newest."],
     examples: [
       { line: "sage jobs list --status running,failed", meaning: "what runs, and what went wrong" },
@@ -128,11 +143,12 @@ const JOBS_COMMANDS: readonly CommandSpec[] = [
     positionals: [JOB],
     options: [
       { name: "tasks", value: null, description: "All tasks, not only the busy and the troubled" },
+      STALE,
       FORMAT,
       TO,
       TIMEOUT,
     ],
-    notes: [JOB_NOTE],
+    notes: ["With --stale there is only what is in the log: states and their reasons.", JOB_NOTE],
     examples: [{ line: "sage jobs show 12", meaning: "" }],
   },
   verb("jobs stop", "Stop jobs so that they can be continued", {

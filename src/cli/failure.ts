@@ -27,7 +27,11 @@ export function firstThrown(error: unknown): unknown {
 /** Errors of the command line, of the job file and of its plan are the user's to correct before anything runs. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof JobError) return EXIT.wrongUse;
-  return error instanceof SageError && error.name === "PlanError" ? EXIT.wrongUse : EXIT.jobFailed;
+  if (!(error instanceof SageError)) return EXIT.jobFailed;
+  if (error.name === "PlanError" || (error.name === "ClientError" && error.code === "not-submittable")) {
+    return EXIT.wrongUse;
+  }
+  return isJobFailure(error) && error.planCode !== null ? EXIT.wrongUse : EXIT.jobFailed;
 }
 
 export function failureText(error: unknown, sourceMap: SourceMap | null, paint: Paint): string {

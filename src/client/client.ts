@@ -36,7 +36,8 @@ import {
   type Sent,
   type StreamMethod,
 } from "../protocol/mod.ts";
-import { ClientError } from "./error.ts";
+import { ClientError, checkAborted } from "./error.ts";
+import { pauseOf } from "./pause.ts";
 
 export interface ClientPorts {
   readonly clock: Clock;
@@ -139,20 +140,20 @@ export class ClusterClient {
         deadlineMs: Math.max(1, endMs - clock.nowMs()),
         ...(signal === undefined ? {} : { signal }),
       });
-    if (!hasName(method)) return this.#tryAll(endMs, (session) => callOn(session, body));
-    const request = await this.#name(endMs);
+    if (!hasName(method)) return this.#tryAll({ endMs, signal }, (session) => callOn(session, body));
+    const request = await this.#name(endMs, signal);
     const named = { ...(body as object), request } as Sent<v.InferInput<Request>>; // as `hasName` has seen
     try {
-      return await this.#tryAll(endMs, (session) => callOn(session, named));
+      return await this.#tryAll({ endMs, signal, isChange: true }, (session) => callOn(session, named));
     } finally {
       this.#lanes.close(request);
     }
   }
 
-  async #name(endMs: number): Promise<RequestId> {
+  async #name(endMs: number, signal: AbortSignal | undefined): Promise<RequestId> {
     if (this.#lanes.isFresh) {
       const { clock } = this.#options.ports;
-      const { appliedIndex } = await this.#tryAll(endMs, (session) =>
+      const { appliedIndex } = await this.#tryAll({ endMs, signal }, (session) =>
         session.call(nodeStatus, {}, { deadlineMs: Math.max(1, endMs - clock.nowMs()) }),
       );
       this.#appliedIndex = Math.max(this.#appliedIndex, appliedIndex);
@@ -169,8 +170,13 @@ export class ClusterClient {
     { timeoutMs = TIMEOUT_MS, signal }: CallSettings = {},
   ): AsyncGenerator<ItemOutput<Item>> {
     const endMs = this.#options.ports.clock.nowMs() + timeoutMs;
-    const session = await this.#tryAll(endMs, (open) => Promise.resolve(open));
-    yield* session.stream(method, body, signal === undefined ? {} : { signal });
+    const session = await this.#tryAll({ endMs, signal }, (open) => Promise.resolve(open));
+    try {
+      yield* session.stream(method, body, signal === undefined ? {} : { signal });
+    } catch (error) {
+      checkAborted(signal);
+      throw error;
+    }
   }
 
   /** A newer certificate, when the present one has lived most of its time; null otherwise. */
@@ -195,7 +201,7 @@ export class ClusterClient {
     await this.#options.ports.transport.stop();
   }
 
-  async #tryAll<T>(endMs: number, ask: (session: RpcSession) => Promise<T>): Promise<T> {
+  async #tryAll<T>({ endMs, signal, isChange = false }: Trying, ask: (session: RpcSession) => Promise<T>): Promise<T> {
     const { ports, unreachableMs = Number.POSITIVE_INFINITY } = this.#options;
     const { clock } = ports;
     const unreachableEndMs = clock.nowMs() + unreachableMs;
@@ -203,14 +209,15 @@ export class ClusterClient {
     for (let round = 0; ; round++) {
       failures = [];
       for (const node of this.#nodes) {
+        checkAborted(signal);
         try {
-          const session =
-            this.#peers.opened(node.peer) ??
-            (await this.#session(node.peer, Math.min(endMs, clock.nowMs() + connectMs(round))));
+          const connectEndMs = Math.min(endMs, clock.nowMs() + connectMs(round));
+          const session = this.#peers.opened(node.peer) ?? (await this.#session(node.peer, connectEndMs, signal));
           const answer = await ask(session);
           if (this.#nodes[0] !== node) this.#nodes = [node, ...this.#nodes.filter((other) => other !== node)];
           return answer;
         } catch (error) {
+          checkAborted(signal);
           if (!mayTryElsewhere(error)) throw refusal(error);
           failures.push(error);
         }
@@ -219,30 +226,43 @@ export class ClusterClient {
       const isNobodyThere = failures.every((error) => error instanceof TransportError && error.code === "unreachable");
       const nextMs = clock.nowMs() + PAUSE_MS;
       if (this.#isClosed || nextMs >= endMs || (isNobodyThere && nextMs >= unreachableEndMs)) break;
-      await new Promise<void>((resolve) => void clock.wake(PAUSE_MS, resolve));
+      await pauseOf(clock, PAUSE_MS, signal);
     }
-    throw this.#notReachable(failures);
+    throw this.#notReachable(failures, isChange);
   }
 
-  #notReachable(failures: readonly unknown[]): ClientError {
+  #notReachable(failures: readonly unknown[], isChange: boolean): ClientError {
     const reasons = failures.map((error) => (error instanceof Error ? error.message : String(error)));
     const shown = [...new Set(reasons)].slice(0, FAILURES_SHOWN_MAX);
     const hasConnected = failures.some((error) => !(error instanceof TransportError));
     const advice = hasConnected
       ? "No node of the cluster could do it. A majority of the voters may be out of reach; see: sage cluster status"
       : "No node of the cluster answered. Is sage node running, and reachable from here?";
-    return new ClientError("not-reachable", `${advice}\n  ${shown.join("\n  ")}`);
+    const doubt = isChange && hasConnected ? "\nWhether it was done nevertheless is not known." : "";
+    return new ClientError("not-reachable", `${advice}\n  ${shown.join("\n  ")}${doubt}`);
   }
 
-  #session(peer: PeerId, endMs: number): Promise<RpcSession> {
+  #session(peer: PeerId, endMs: number, signal: AbortSignal | undefined): Promise<RpcSession> {
     const { clock } = this.#options.ports;
     const limitMs = Math.max(1, Math.ceil(endMs - clock.nowMs()));
     return new Promise((resolve, reject) => {
+      const abort = () => reject(new TransportError("aborted", "The caller has called it off."));
+      signal?.addEventListener("abort", abort, { once: true });
       const late = `No answer from ${this.#nodes.find((node) => node.peer === peer)?.addresses[0] ?? peer} in ${limitMs} ms.`;
       const cancel = clock.wake(limitMs, () => reject(new TransportError("timeout", late)));
-      this.#peers.session(peer).then(resolve, reject).finally(cancel);
+      const done = () => {
+        cancel();
+        signal?.removeEventListener("abort", abort);
+      };
+      this.#peers.session(peer).then(resolve, reject).finally(done);
     });
   }
+}
+
+interface Trying {
+  readonly endMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly isChange?: boolean;
 }
 
 function connectMs(round: number): number {

@@ -3,7 +3,7 @@ import { encodeLogicalPlan, type LogicalPlan, userFunctionsOf } from "../plan/mo
 import type { JobOptions, JobProgress } from "../protocol/mod.ts";
 import { type Dataflow, type GivenParams, isDataflow } from "../stream/mod.ts";
 import { withAbsolutePaths } from "./absolute_paths.ts";
-import type { ClusterClient } from "./client.ts";
+import type { CallSettings, ClusterClient } from "./client.ts";
 import { ClientError } from "./error.ts";
 import type { JobHandle, JobLogLine, JobSummary } from "./job_handle.ts";
 import { type JobQuery, Jobs, type JobsPorts } from "./jobs.ts";
@@ -39,16 +39,20 @@ export interface SubmitOptions {
   readonly restartsMax?: number;
   /** Bytes of rows that one task may keep for the client; default 1 GiB. */
   readonly resultBytesMax?: number;
+  /** Only slots with so much memory are used; default any. */
+  readonly taskMemoryBytes?: number;
   /** Compression of what tasks send each other; default none. */
   readonly codec?: JobOptions["codec"];
   readonly strategy?: JobOptions["strategy"];
+  /** Ends the call, not the job: it may have been submitted by then. */
+  readonly signal?: AbortSignal;
 }
 
 /** Jobs of a cluster, newest first or one by one. */
 export interface ClusterJobs {
-  list(query?: JobQuery): Promise<JobSummary[]>;
+  list(query?: JobQuery & CallSettings): Promise<JobSummary[]>;
   /** By number, id, a beginning of its id, or name. @throws {ClientError} no-such-job, ambiguous-job */
-  find(text: string): Promise<Job>;
+  find(text: string | number, settings?: CallSettings): Promise<Job>;
 }
 
 /** A cluster that a program uses. Whichever node goes, calls are tried at the others. */
@@ -63,8 +67,8 @@ export class Cluster implements AsyncDisposable {
     this.#ports = ports;
     this.#jobs = new Jobs(client, ports);
     this.jobs = {
-      list: (query) => this.#jobs.list(query),
-      find: async (text) => new Job(await this.#jobs.find(text), null),
+      list: (query) => this.#jobs.list(query, settingsOf(query)),
+      find: async (text, settings) => new Job(await this.#jobs.find(String(text), settings), null),
     };
   }
 
@@ -75,15 +79,16 @@ export class Cluster implements AsyncDisposable {
    * @throws {ClientError} not-submittable, not-reachable; {PlanError} for wrong parameters; {RemoteError} forbidden, …
    */
   async submit(what: string | Dataflow, options: SubmitOptions = {}): Promise<Job> {
-    const { name, params = {}, ...rest } = options;
+    const { name, params = {}, signal, ...rest } = options;
     const prepared = typeof what === "string" ? await this.#ports.prepare(what, params) : preparedFlow(what, params);
     const plan = withAbsolutePaths(prepared.plan, (path) => this.#ports.absolutePath(path));
-    const handle = await this.#jobs.submit({
+    const submission = {
       name: name ?? plan.name,
       plan: encodeLogicalPlan(plan),
       bundle: prepared.bundle,
       options: { ...rest, params: prepared.params },
-    });
+    };
+    const handle = await this.#jobs.submit(submission, signal === undefined ? {} : { signal });
     return new Job(handle, plan);
   }
 
@@ -95,6 +100,10 @@ export class Cluster implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function settingsOf({ timeoutMs, signal }: CallSettings = {}): CallSettings {
+  return { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(signal === undefined ? {} : { signal }) };
 }
 
 function preparedFlow(flow: Dataflow, params: GivenParams): PreparedJob {
@@ -134,20 +143,26 @@ export class Job {
 
   /**
    * The rows as objects, in order, each once; ends when the job has finished. `root`: which of what the builder returned,
-   * default the first that is no sink.
+   * default the first that is no sink. A job with sinks alone has no rows.
    *
    * @throws {JobFailedError} when the job does not finish
    */
-  result(
+  async *result(
     options: { readonly root?: number; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Record<string, Cell>> {
-    const first = this.#plan?.roots.findIndex(({ kind }) => kind !== "sink") ?? 0;
-    const { root = Math.max(0, first), ...rest } = options;
-    return resultRows(this.#handle.rows(root, rest));
+    const { root = (await this.roots(options))[0], ...rest } = options;
+    if (root === undefined) await this.#handle.wait(rest);
+    else yield* resultRows(this.#handle.rows(root, rest));
   }
 
-  status(): Promise<JobProgress> {
-    return this.#handle.show({ hasTasks: true });
+  /** Which of what the builder returned give rows, in order; of a job that was found, once it is compiled. */
+  async roots(options: { readonly signal?: AbortSignal } = {}): Promise<readonly number[]> {
+    if (this.#plan === null) return this.#handle.roots(options);
+    return this.#plan.roots.flatMap(({ kind }, root) => (kind === "sink" ? [] : [root]));
+  }
+
+  status(settings: CallSettings = {}): Promise<JobProgress> {
+    return this.#handle.show({ ...settings, hasTasks: true });
   }
 
   /** At each change and about twice a second, until the job has ended. */
@@ -165,26 +180,26 @@ export class Job {
     return this.#handle.logs(options);
   }
 
-  async cancel(): Promise<void> {
-    await this.#handle.cancel();
+  async cancel(settings: CallSettings = {}): Promise<void> {
+    await this.#handle.cancel(settings);
   }
 
   /** Ends it so that it can be continued. */
-  async stop(): Promise<void> {
-    await this.#handle.stop();
+  async stop(settings: CallSettings = {}): Promise<void> {
+    await this.#handle.stop(settings);
   }
 
-  async continue(): Promise<void> {
-    await this.#handle.continue();
+  async continue(settings: CallSettings = {}): Promise<void> {
+    await this.#handle.continue(settings);
   }
 
   /** Runs it anew, from its sources. */
-  async restart(): Promise<void> {
-    await this.#handle.restart();
+  async restart(settings: CallSettings = {}): Promise<void> {
+    await this.#handle.restart(settings);
   }
 
   /** Forgets the ended job, its rows and logs. */
-  async delete(): Promise<void> {
-    await this.#handle.delete();
+  async delete(settings: CallSettings = {}): Promise<void> {
+    await this.#handle.delete(settings);
   }
 }

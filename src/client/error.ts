@@ -8,6 +8,8 @@ export type ClientErrorCode =
   /** More changes at once than a client may have. */
   | "busy"
   | "closed"
+  /** The caller's signal was aborted; its reason is the cause. */
+  | "aborted"
   /** No job of this number, id or name. */
   | "no-such-job"
   /** The text means several jobs. */
@@ -22,4 +24,10 @@ export class ClientError extends SageError<ClientErrorCode> {
   constructor(code: ClientErrorCode, message: string, options: SageErrorOptions = {}) {
     super(code, message, { retryable: code === "not-reachable" || code === "busy", ...options });
   }
+}
+
+/** @throws {ClientError} aborted, once it is */
+export function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new ClientError("aborted", "It was called off by its caller.", { cause: signal.reason });
 }

@@ -1,4 +1,5 @@
 import { SageError, type SageErrorOptions } from "../kernel/mod.ts";
+import type { PlanErrorCode } from "../plan/mod.ts";
 
 export type JobEndCode =
   /** It was given up; the message is its reason. */
@@ -26,15 +27,23 @@ export class JobFailedError extends SageError<JobEndCode> {
   readonly number: number;
   /** Where the user's code failed, when it did. */
   readonly place: UserPlace | null;
+  /** What is wrong with the dataflow, where that is why; the same as of `sage run`. */
+  readonly planCode: PlanErrorCode | null;
 
   constructor(
     code: JobEndCode,
     message: string,
-    of: SageErrorOptions & { readonly jobId: string; readonly number: number; readonly place?: UserPlace | null },
+    of: SageErrorOptions & {
+      readonly jobId: string;
+      readonly number: number;
+      readonly place?: UserPlace | null;
+      readonly planCode?: PlanErrorCode | null;
+    },
   ) {
     super(code, message, of);
     this.jobId = of.jobId;
     this.number = of.number;
     this.place = of.place ?? null;
+    this.planCode = of.planCode ?? null;
   }
 }

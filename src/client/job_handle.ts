@@ -1,5 +1,6 @@
 import type * as v from "valibot";
-import type { Clock } from "../kernel/mod.ts";
+import type { Clock, SageErrorOptions } from "../kernel/mod.ts";
+import { isPlanErrorCode } from "../plan/mod.ts";
 import {
   type ItemOutput,
   type JobProgress,
@@ -12,9 +13,9 @@ import {
   jobWatch,
 } from "../protocol/mod.ts";
 import type { CallSettings, ClusterClient } from "./client.ts";
-import { ClientError } from "./error.ts";
 import { type JobEndCode, JobFailedError } from "./job_error.ts";
 import { resumed } from "./resume.ts";
+import { SeenLines } from "./seen_lines.ts";
 
 export type JobSummary = v.InferOutput<typeof jobList.reply>["jobs"][number];
 export type JobRecord = NonNullable<v.InferOutput<typeof jobGet.reply>["job"]>;
@@ -61,8 +62,11 @@ export class JobHandle {
   }
 
   /** What the log has of it: also of jobs that ended long ago. Null when it is forgotten. */
-  async record(settings: CallSettings = {}): Promise<JobRecord | null> {
-    const { job } = await this.#client.call(jobGet, { jobId: this.id, consistency: "leader" }, settings);
+  async record({
+    consistency = "leader",
+    ...settings
+  }: CallSettings & { readonly consistency?: "leader" | "stale" } = {}): Promise<JobRecord | null> {
+    const { job } = await this.#client.call(jobGet, { jobId: this.id, consistency }, settings);
     return job;
   }
 
@@ -112,11 +116,33 @@ export class JobHandle {
     }
   }
 
+  /** Which of what the builder returned give rows, in order: waits until the job is compiled. */
+  async roots(options: { readonly signal?: AbortSignal } = {}): Promise<readonly number[]> {
+    for await (const { roots, state } of this.watch(options)) {
+      if (roots !== undefined) return roots;
+      if (isEndState(state)) break;
+    }
+    const last = await this.show(options);
+    if (last.roots !== undefined) return last.roots;
+    if (last.state !== "finished") throw this.#ended(last);
+    return [0]; // a node of older software, which does not say
+  }
+
   /** Lines that the job's code has written. With `follow` until the job has ended. */
   logs(options: { readonly follow?: boolean; readonly signal?: AbortSignal } = {}): AsyncGenerator<JobLogLine> {
     const { follow = false, signal } = options;
+    const seen = new SeenLines();
+    const open = () => this.#logsBehind(seen, follow, signal);
+    return resumed(open, { ...this.#ports, signal, patienceMs: PATIENCE_MS });
+  }
+
+  /** All lines that are kept come again from another node. */
+  async *#logsBehind(seen: SeenLines, follow: boolean, signal: AbortSignal | undefined): AsyncGenerator<JobLogLine> {
+    seen.again();
     const settings = signal === undefined ? {} : { signal };
-    return this.#client.stream(jobLogs, { jobId: this.id, follow }, settings);
+    for await (const line of this.#client.stream(jobLogs, { jobId: this.id, follow }, settings)) {
+      if (seen.isNew(line)) yield line;
+    }
   }
 
   /** Waits until it has ended. @throws {JobFailedError} when it did not finish */
@@ -132,8 +158,7 @@ export class JobHandle {
       let last: JobProgress | null = null;
       for await (const progress of this.watch(options)) last = progress;
       if (last !== null && isEndState(last.state)) return last;
-      if (options.signal?.aborted === true) throw new ClientError("closed", `Job ${this.number} is not waited for.`);
-      const now = await this.show();
+      const now = await this.show(options);
       if (isEndState(now.state)) return now;
     }
   }
@@ -180,20 +205,42 @@ export class JobHandle {
   async #asFailure(error: unknown): Promise<unknown> {
     const code = endCode(error);
     if (code === null || !(error instanceof Error)) return error;
-    const known = code === "job-deleted" ? null : await this.show({ timeoutMs: 2_000 }).catch(() => null);
-    const { lastError = null } = known ?? {};
-    const message = code === "job-failed" ? (lastError?.reason ?? error.message) : error.message;
-    const of = { jobId: this.id, number: this.number, place: lastError?.place ?? null, cause: error };
-    return new JobFailedError(code, message, of);
+    const of = { jobId: this.id, number: this.number, cause: error };
+    if (code !== "job-failed") return new JobFailedError(code, error.message, of);
+    const known = await this.show({ timeoutMs: 2_000 }).catch(() => null);
+    return known === null ? new JobFailedError(code, error.message, of) : failureOf(known, { cause: error });
   }
 
-  #ended({ state, reason, lastError }: JobProgress): JobFailedError {
+  #ended(last: JobProgress): JobFailedError {
+    const { state } = last;
     const of = { jobId: this.id, number: this.number };
     if (state === "cancelled") return new JobFailedError("job-cancelled", `Job ${this.number} was cancelled.`, of);
     if (state === "stopped") return new JobFailedError("job-stopped", `Job ${this.number} was stopped.`, of);
-    return new JobFailedError("job-failed", lastError?.reason ?? reason, { ...of, place: lastError?.place ?? null });
+    return failureOf(last);
   }
 }
+
+/** A job may come over an error, and then fail for another reason: the last error counts where the reason tells of it. */
+export function decidingError({ reason, lastError }: Pick<JobProgress, "reason" | "lastError">) {
+  const told = lastError?.reason.replace(TASK_PREFIX, "").slice(0, TOLD_CHARS);
+  return told !== undefined && reason.includes(told) ? lastError : null;
+}
+
+function failureOf(job: JobProgress, options: SageErrorOptions = {}): JobFailedError {
+  const error = decidingError(job);
+  const code = error?.code ?? "";
+  return new JobFailedError("job-failed", error?.reason ?? job.reason, {
+    ...options,
+    jobId: job.jobId,
+    number: job.number,
+    place: error?.place ?? null,
+    planCode: isPlanErrorCode(code) ? code : null,
+  });
+}
+
+const TASK_PREFIX = /^task \d+\.\d+: /;
+/** Enough to know a text again; the log has only the beginning of long ones. */
+const TOLD_CHARS = 200;
 
 const END_CODES: ReadonlySet<string> = new Set<JobEndCode>([
   "job-failed",

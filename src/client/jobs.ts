@@ -18,11 +18,16 @@ export interface JobQuery {
   readonly limit?: number;
   /** Only jobs of lower numbers. */
   readonly beforeNumber?: number;
+  /** Default leader: as new as can be. Stale: as the node that answers knows it, which needs no leader. */
+  readonly consistency?: Consistency;
 }
+
+export type Consistency = "leader" | "stale";
 
 const LIMIT = 1_000;
 const PAGE = 200;
 const SUBMIT_TIMEOUT_MS = 30_000;
+const TEXT_LENGTH_MAX = 128;
 
 export class Jobs {
   readonly #client: ClusterClient;
@@ -63,7 +68,7 @@ export class Jobs {
       const count = Math.min(PAGE, limit - jobs.length);
       const page = {
         limit: count,
-        consistency: "leader" as const,
+        consistency: query.consistency ?? "leader",
         ...(before === undefined ? {} : { beforeNumber: before }),
         ...(states === undefined ? {} : { states: [...states] }),
       };
@@ -79,8 +84,14 @@ export class Jobs {
    * The job of this number, this id or a beginning of it, or this name; of several with one name the newest.
    * @throws {ClientError} no-such-job, ambiguous-job
    */
-  async find(text: string, settings: CallSettings = {}): Promise<JobHandle> {
-    const { jobs } = await this.#client.call(jobFind, { text, consistency: "leader" }, settings);
+  async find(
+    text: string,
+    { consistency = "leader", ...settings }: CallSettings & { readonly consistency?: Consistency } = {},
+  ): Promise<JobHandle> {
+    // Longer than any name can be.
+    const isAny = text !== "" && text.length <= TEXT_LENGTH_MAX;
+    if (!isAny) throw noSuchJob(text);
+    const { jobs } = await this.#client.call(jobFind, { text, consistency }, settings);
     return this.#handle(chosen(text, jobs));
   }
 
@@ -101,11 +112,16 @@ function chosen(text: string, jobs: readonly JobSummary[]): JobSummary {
   if (found !== undefined) return found;
   const [only, second] = jobs;
   if (only === undefined) {
-    throw new ClientError("no-such-job", `There is no job ${text}: no number, id or name is that. See: sage jobs list`);
+    throw noSuchJob(text);
   }
   if (second === undefined) return only;
   const shown = jobs.slice(0, 5).map((job) => `${job.number} ${job.name} (${job.jobId})`);
   throw new ClientError("ambiguous-job", `${text} is the beginning of several jobs' ids:\n  ${shown.join("\n  ")}`);
+}
+
+function noSuchJob(text: string): ClientError {
+  const shown = text === "" ? '""' : text.length > TEXT_LENGTH_MAX ? `${text.slice(0, 40)}…` : text;
+  return new ClientError("no-such-job", `There is no job ${shown}: no number, id or name is that. See: sage jobs list`);
 }
 
 function hexadecimal(bytes: Uint8Array): string {

@@ -4,6 +4,7 @@ export { Cluster, type ClusterJobs, type ClusterPorts, Job, type PreparedJob, ty
 export { ClientError, type ClientErrorCode } from "./error.ts";
 export { type JobEndCode, JobFailedError, type UserPlace } from "./job_error.ts";
 export {
+  decidingError,
   isEndState,
   JobHandle,
   type JobLogLine,

@@ -1,4 +1,6 @@
 import { type Clock, SageError } from "../kernel/mod.ts";
+import { checkAborted } from "./error.ts";
+import { pauseOf } from "./pause.ts";
 
 const PAUSE_MS = 100;
 const PAUSE_MS_MAX = 1_000;
@@ -27,10 +29,12 @@ export async function* resumed<T>(open: () => AsyncIterable<T>, options: ResumeO
       }
       return;
     } catch (error) {
+      checkAborted(signal);
       const passes = error instanceof SageError && error.retryable;
-      if (!passes || signal?.aborted === true || clock.nowMs() - lastMs > patienceMs) throw error;
+      if (!passes || clock.nowMs() - lastMs > patienceMs) throw error;
     }
-    await new Promise<void>((resolve) => void clock.wake(pauseMs, resolve));
+    await pauseOf(clock, pauseMs, signal);
+    checkAborted(signal);
     pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2);
   }
 }

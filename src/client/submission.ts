@@ -3,7 +3,9 @@ import {
   BLOB_CHUNK_BYTES_MAX,
   BUNDLE_BYTES_MAX,
   blobPut,
+  isJobName,
   JOB_INLINE_BYTES_MAX,
+  JOB_NAME_RULE,
   type JobOptions,
   PARAMS_LENGTH_MAX,
   PLAN_BYTES_MAX,
@@ -35,13 +37,14 @@ export interface Submission {
   readonly options: Partial<JobOptions>;
 }
 
-const NAME_LENGTH_MAX = 128;
-
 /** @throws {ClientError} not-submittable */
 export function checkSubmission({ name, plan, bundle, options }: Submission): void {
   const { params = "{}", parallelism = null, priority = 0 } = options;
-  if (name === "" || name.length > NAME_LENGTH_MAX || /\p{Cc}/u.test(name)) {
-    throw refused(`its name ${JSON.stringify(name.slice(0, 40))} must have 1 to ${NAME_LENGTH_MAX} characters`);
+  if (!isJobName(name)) {
+    throw new ClientError(
+      "not-submittable",
+      `Cannot submit job ${JSON.stringify(name.slice(0, 40))}: ${JOB_NAME_RULE}`,
+    );
   }
   if (plan.length > PLAN_BYTES_MAX) throw refused(`its plan has ${sizeText(plan.length)}, at most 4 MiB are possible`);
   if (bundle !== null && bundle.length > BUNDLE_BYTES_MAX) {

@@ -14,7 +14,7 @@ export {
   schemaShape,
   shape,
 } from "./codec/mod.ts";
-export { PlanError, type PlanErrorCode } from "./error.ts";
+export { isPlanErrorCode, PlanError, type PlanErrorCode } from "./error.ts";
 export { type ExplainOptions, explainPlan, nodeText } from "./explain.ts";
 export type { Expression, JoinSide, LiteralInput } from "./expression.ts";
 export * as expr from "./expression.ts";

@@ -26,8 +26,8 @@ export function readStates({ command, lists }: ParsedCommand): string[] | null {
 }
 
 /** The one job that the command names. */
-export function chosenJob({ jobs, timeoutMs }: JobsContext, { positionals }: ParsedCommand): Promise<JobHandle> {
-  return jobs.find(positionals[0] ?? "", { timeoutMs });
+export function chosenJob({ jobs, timeoutMs }: JobsContext, { positionals, flags }: ParsedCommand): Promise<JobHandle> {
+  return jobs.find(positionals[0] ?? "", { timeoutMs, consistency: flags.has("stale") ? "stale" : "leader" });
 }
 
 /** The jobs that the command names, or those in the states that it names; each once. */

@@ -5,9 +5,12 @@ import type { LiveLines } from "../live_lines.ts";
 
 const CANCEL_MS = 5_000;
 
+/** What a process ends with after Ctrl-C; after SIGTERM it is another one. */
+const CTRL_C = 130;
+
 /**
  * Ctrl-C while a job on the cluster is watched. A person is asked whether it shall be cancelled; a second Ctrl-C leaves it
- * running. Where nobody can answer, the job is cancelled.
+ * running. Where nobody can answer, the job is cancelled, and so it is by SIGTERM, which is not sent to be asked back.
  */
 export class Interrupts {
   readonly #on: Terminal;
@@ -42,7 +45,7 @@ export class Interrupts {
 
   #listen(): () => void {
     return this.#on.onInterrupt((code) => {
-      this.#asking = this.#on.isInteractive ? this.#ask(code) : this.#cancel(code);
+      this.#asking = this.#on.isInteractive && code === CTRL_C ? this.#ask(code) : this.#cancel(code);
     });
   }
 
@@ -51,12 +54,20 @@ export class Interrupts {
     const isActive = this.#live.isActive;
     this.#live.stop();
     await this.#live.erase();
+    const again = Promise.withResolvers<number>();
+    this.#release();
+    this.#release = this.#on.onInterrupt(again.resolve);
     await this.#on.err.write(
       `\nJob ${number} runs on the cluster. [c]ancel it, [d]etach and leave it running (or Ctrl-C again), or Enter to go on: `,
     );
-    const answer = (await this.#on.readLine())?.trim().toLowerCase() ?? "d";
-    if (answer === "c" || answer === "cancel") return this.#cancel(code);
-    if (answer === "d" || answer === "detach") return this.#leave();
+    const answer = await Promise.race([this.#on.readLine(), again.promise]);
+    if (typeof answer === "number") {
+      await this.#on.err.write("\n");
+      return answer === CTRL_C ? this.#leave(answer) : this.#cancel(answer);
+    }
+    const word = answer?.trim().toLowerCase() ?? "d";
+    if (word === "c" || word === "cancel") return this.#cancel(code);
+    if (word === "d" || word === "detach") return this.#leave(EXIT.ok);
     if (isActive) this.#live.resume();
     this.#release();
     this.#release = this.#listen();
@@ -76,9 +87,9 @@ export class Interrupts {
     this.#end();
   }
 
-  async #leave(): Promise<void> {
+  async #leave(code: number): Promise<void> {
     const { number } = this.#handle;
-    this.#exitCode = EXIT.ok;
+    this.#exitCode = code;
     await this.#on.err.write(`Job ${number} goes on. See it with: sage jobs watch ${number}\n`);
     this.#end();
   }

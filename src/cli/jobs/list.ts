@@ -29,7 +29,8 @@ export function listJobs(on: Terminal, parsed: ParsedCommand): Promise<number> {
   const states = readStates(parsed);
   const limit = readLimit(parsed.values.get("limit"));
   return withJobs(on, parsed, async ({ jobs, timeoutMs }) => {
-    const query = states === null ? { limit } : { limit, states };
+    const consistency = parsed.flags.has("stale") ? "stale" : "leader";
+    const query = { limit, consistency, ...(states === null ? {} : { states }) } as const;
     const found = await jobs.list(query, { timeoutMs });
     await on.out.write(output === "json" ? jsonText(found) : listText(on, found, states !== null));
     return EXIT.ok;

@@ -1,4 +1,4 @@
-import type { JobRecord } from "../../client/mod.ts";
+import { ClientError, type JobHandle, type JobRecord } from "../../client/mod.ts";
 import type { Terminal } from "../../platform/mod.ts";
 import type { JobProgress } from "../../protocol/mod.ts";
 import { chooseOutput, jsonText } from "../cluster/mod.ts";
@@ -14,11 +14,7 @@ export function showJob(on: Terminal, parsed: ParsedCommand): Promise<number> {
   return withJobs(on, parsed, async (context) => {
     const { timeoutMs } = context;
     const job = await chosenJob(context, parsed);
-    const [progress, record]: [JobProgress, JobRecord | null] = await Promise.all([
-      job.show({ hasTasks: true, timeoutMs }),
-      job.record({ timeoutMs }),
-    ]);
-    const history = record?.history ?? [];
+    const [progress, history] = await (parsed.flags.has("stale") ? staleView : fullView)(job, timeoutMs);
     if (output === "json") await on.out.write(jsonText({ ...progress, history }));
     else {
       const style = { paint: paintFor(on.out), width: on.out.columns };
@@ -27,4 +23,29 @@ export function showJob(on: Terminal, parsed: ParsedCommand): Promise<number> {
     }
     return EXIT.ok;
   });
+}
+
+type View = readonly [JobProgress, JobRecord["history"]];
+
+async function fullView(job: JobHandle, timeoutMs: number): Promise<View> {
+  const [progress, record] = await Promise.all([job.show({ hasTasks: true, timeoutMs }), job.record({ timeoutMs })]);
+  return [progress, record?.history ?? []];
+}
+
+/** What the log has: of stages and tasks only the JobManager knows. */
+async function staleView(job: JobHandle, timeoutMs: number): Promise<View> {
+  const record = await job.record({ timeoutMs, consistency: "stale" });
+  if (record === null)
+    throw new ClientError("no-such-job", `Job ${job.number} is not known to the node that answered.`);
+  const { history, blobs: _, ...summary } = record;
+  const nothing = {
+    waiting: null,
+    stages: [],
+    plan: null,
+    tasks: [],
+    tasksLeftOut: 0,
+    resultRoots: 0,
+    lastError: null,
+  };
+  return [{ ...summary, ...nothing }, history];
 }

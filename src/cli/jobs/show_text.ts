@@ -1,5 +1,5 @@
 /** What `sage jobs show` and `sage jobs watch` show. */
-import type { JobRecord } from "../../client/mod.ts";
+import { decidingError, type JobRecord } from "../../client/mod.ts";
 import { excerpt } from "../../platform/mod.ts";
 import type { JobProgress, JobStage, JobTask } from "../../protocol/mod.ts";
 import { ageText, type Cell, type Column, type TableStyle, table } from "../cluster/mod.ts";
@@ -59,7 +59,7 @@ function headText(job: JobProgress, { nowMs, style: { paint } }: ShowOptions): s
     `${paint.bold(`job ${number} ${name}`)} ${shown}${attempt > 1 ? `, attempt ${attempt}` : ""}`,
     paint.dim(`${jobId}, ${ages}`),
     ...(waiting === null ? [] : [paint.yellow(`waits: ${waiting}`)]),
-    ...(reason === "" || job.lastError !== null ? [] : [reason]),
+    ...(reason === "" || decidingError(job) !== null ? [] : [reason]),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -37,13 +37,16 @@ function busiest(stages: readonly JobStage[], count: number): JobStage[] {
   return stages.filter((stage) => chosen.has(stage));
 }
 
+/** Of what is said of a stage's tasks, so that the columns behind stay where they are. */
+const TASKS_WIDTH = 13;
+
 /** Most important first: a narrow terminal shows fewer. */
 function stageParts(stage: JobStage, labelWidth: number): string[] {
   const { label, parallelism, finished, running, rowsIn, rowsOut, bytesOut, elapsedMs } = stage;
   const rows = Math.max(rowsIn, rowsOut);
   const text = cutTo(label, labelWidth);
   const name = `  ${text}${" ".repeat(Math.max(0, labelWidth - stringWidth(text)))}`;
-  const tasks = `${finished}/${parallelism}${running > 0 ? ` +${running}` : ""}`.padEnd(8);
+  const tasks = `${finished} of ${parallelism}${running > 0 ? `, ${running} run` : ""}`.padEnd(TASKS_WIDTH);
   if (rows === 0 && elapsedMs === 0) return [name, tasks];
   return [
     name,

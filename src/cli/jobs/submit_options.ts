@@ -63,6 +63,8 @@ type Values = ParsedCommand["values"];
 
 function jobOptions(values: Values): Partial<JobOptions> {
   const limit = values.get("result-limit");
+  const memory = values.get("task-memory");
+  const of = { command: COMMAND };
   return {
     ...number(values, "parallelism", { of: "parallelism", min: 1, max: 4_096 }),
     ...number(values, "priority", { of: "priority", min: -1_000, max: 1_000 }),
@@ -70,7 +72,8 @@ function jobOptions(values: Values): Partial<JobOptions> {
     ...number(values, "restarts", { of: "restartsMax", min: 0, max: 1_000 }),
     ...choice(values, "strategy", STRATEGIES),
     ...choice(values, "codec", CODECS),
-    ...(limit === undefined ? {} : { resultBytesMax: parseSize(limit, { option: "result-limit", command: COMMAND }) }),
+    ...(limit === undefined ? {} : { resultBytesMax: parseSize(limit, { option: "result-limit", ...of }) }),
+    ...(memory === undefined ? {} : { taskMemoryBytes: parseSize(memory, { option: "task-memory", ...of }) }),
   };
 }
 

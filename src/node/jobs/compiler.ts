@@ -28,7 +28,8 @@ export interface CompilerOptions {
   /** As the log has them now. */
   readonly notes: () => Uint8Array;
   readonly planned: (outline: JobOutline) => void;
-  readonly failed: (reason: string) => void;
+  /** `code`: of the error that was found in the job; null when nobody looked. */
+  readonly failed: (reason: string, code: string | null) => void;
 }
 
 export interface Part {
@@ -77,7 +78,7 @@ export class Compiler {
     this.#running = running;
     this.#run(running.signal)
       .catch((error: unknown) => {
-        if (!running.signal.aborted) this.#options.failed(reasonOf(error));
+        if (!running.signal.aborted) this.#options.failed(reasonOf(error), codeOf(error));
       })
       .finally(() => {
         if (this.#running === running) this.#running = null;
@@ -89,7 +90,7 @@ export class Compiler {
     if (this.#running === null || this.outline !== null) return;
     this.#running.abort();
     this.#running = null;
-    this.#options.failed("it was called off while it was compiled");
+    this.#options.failed("it was called off while it was compiled", null);
   }
 
   /** The log has what was made, or the job begins anew. */
@@ -198,6 +199,12 @@ export class Compiler {
     const { priority, taskMemoryBytes } = submission.options;
     return { jobId, name, priority, acceptedAtIndex: 0, slotsAtOnce, taskMemoryBytes };
   }
+}
+
+const CODE_LENGTH_MAX = 64;
+
+function codeOf(error: unknown): string | null {
+  return error instanceof SageError ? String(error.code).slice(0, CODE_LENGTH_MAX) : null;
 }
 
 function reasonOf(error: unknown): string {

@@ -39,6 +39,8 @@ export interface DriverHost extends CompilerHost, OrderHost {
 export interface JobErrorNote {
   readonly reason: string;
   readonly place: TaskReport["place"];
+  /** Of what the compiler has found; tasks have none. */
+  readonly code?: string;
 }
 
 /** Who wants something of a job, and under which name. */
@@ -96,7 +98,10 @@ export class JobDriver {
       submission: this.submission,
       notes: () => host.record(jobId)?.notes ?? new Uint8Array(0),
       planned: (outline) => this.feed({ kind: "planned", plan: outline }),
-      failed: (reason) => this.feed({ kind: "planFailed", reason }),
+      failed: (reason, code) => {
+        if (code !== null) this.lastError = { reason: clipped(reason, ERROR_CHARS_MAX), place: null, code };
+        this.feed({ kind: "planFailed", reason });
+      },
     });
     this.#batches = new DeployBatches(host, this);
     this.#armTimeout(record);

@@ -15,7 +15,7 @@ export const END_NOTES = v.object({
   stages: v.array(v.tuple([count, count, count, count, count, count])),
   /** Of tasks that did not go through at once: fragment, index, runs, failures, losses, and why the last run ended. */
   tasks: v.array(v.tuple([count, count, count, count, count, v.string()])),
-  lastError: v.nullable(v.object({ reason: v.string(), place: v.nullable(userPlace) })),
+  lastError: v.nullable(v.object({ reason: v.string(), place: v.nullable(userPlace), code: v.optional(v.string()) })),
 });
 export type EndNotes = Readonly<v.InferOutput<typeof END_NOTES>>;
 type StageNotes = EndNotes["stages"][number];
@@ -56,12 +56,12 @@ function addTo(stage: StageNotes, { status }: Readonly<TaskRecord>, metrics: Tas
 
 function shortError(error: JobErrorNote | null): EndNotes["lastError"] {
   if (error === null) return null;
-  const { reason, place = null } = error;
+  const { reason, place = null, code } = error;
   const short =
     place === null
       ? null
       : { ...place, file: place.file.slice(-PLACE_CHARS_MAX), text: place.text.slice(0, PLACE_CHARS_MAX) };
-  return { reason: reason.slice(0, ERROR_CHARS_MAX), place: short };
+  return { reason: reason.slice(0, ERROR_CHARS_MAX), place: short, ...(code === undefined ? {} : { code }) };
 }
 
 /** Leaves out tasks first, then the later stages, until the rest may stand in the log. */

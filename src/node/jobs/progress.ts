@@ -44,12 +44,18 @@ export function progressOf(driver: JobDriver, record: JobRecord, options: Progre
     plan: plan === null ? null : plan.slice(0, TEXT_CHARS_MAX),
     tasks: end !== null && hasTasks ? notedTasks(end) : shown.map((task) => taskOf(driver, task, options.nameOf)),
     tasksLeftOut: hasTasks ? tasks.length - shown.length : 0,
-    resultRoots: outline?.fragments.filter(({ output }) => output.kind === "client").length ?? 0,
+    ...rootsOf(outline),
     lastError:
       driver.lastError === null
         ? (noted?.lastError ?? null)
         : { ...driver.lastError, place: driver.lastError.place ?? null },
   };
+}
+
+function rootsOf(outline: JobOutline | null): Pick<JobProgress, "resultRoots" | "roots"> {
+  if (outline === null) return { resultRoots: 0 };
+  const roots = outline.fragments.flatMap(({ output }) => (output.kind === "client" ? [output.root ?? 0] : []));
+  return { resultRoots: roots.length, roots: roots.sort((a, b) => a - b) };
 }
 
 /** What a job that finishes waits for. */

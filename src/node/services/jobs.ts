@@ -1,13 +1,22 @@
 import type { JobRecord } from "../../cluster/mod.ts";
 import { shownReason } from "../../jobs/mod.ts";
-import { jobFind, jobGet, jobList, jobSubmit, jobVerb, on, type Served } from "../../protocol/mod.ts";
+import {
+  isJobName,
+  JOB_NAME_RULE,
+  jobFind,
+  jobGet,
+  jobList,
+  jobSubmit,
+  jobVerb,
+  on,
+  type Served,
+} from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { encodeSubmission, summaryOf } from "../jobs/mod.ts";
 import { command, freshen, type ServiceContext, valueOf } from "./context.ts";
 
 const PAGE_COUNT = 100;
 const FOUND_MAX = 32;
-const NAME = /^[!-~]([ -~]*[!-~])?$/;
 
 /** What the log knows of jobs, and what changes it. */
 export function jobServices(context: ServiceContext): Served[] {
@@ -43,11 +52,8 @@ export function jobServices(context: ServiceContext): Served[] {
 
 function submitService(context: ServiceContext): Served {
   return on(jobSubmit, async ({ jobId, name, plan, bundle, options, request }, call) => {
-    if (!NAME.test(name)) {
-      throw new NodeError(
-        "refused",
-        `Cannot submit job ${JSON.stringify(name)}: names are printable ASCII. See --name.`,
-      );
+    if (!isJobName(name)) {
+      throw new NodeError("refused", `Cannot submit job ${JSON.stringify(name)}: ${JOB_NAME_RULE}`);
     }
     const given = [plan, ...(bundle === null ? [] : [bundle])];
     const parts = given.flatMap(({ hash, bytes }) => (bytes === null ? [] : [{ hash, bytes }]));

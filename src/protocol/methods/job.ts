@@ -6,6 +6,14 @@ import { actor, consistency, freshness, PAGE_COUNT_MAX, reason, requestId } from
 
 export const jobId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "not a job id"));
 
+/** As the log takes it. */
+const JOB_NAME = /^[!-~]([ -~]{0,126}[!-~])?$/;
+export const JOB_NAME_RULE = "names of jobs are 1 to 128 printable ASCII characters. Give it another one: --name NAME";
+
+export function isJobName(name: string): boolean {
+  return JOB_NAME.test(name);
+}
+
 /** A short text, not a closed set: a newer node may know states that this one does not. */
 export const jobState = text(32);
 
@@ -172,9 +180,13 @@ export const jobProgress = v.object({
   tasksLeftOut: integer(),
   /** Results for the client: how many roots give rows. */
   resultRoots: integer(),
+  /** Which ones, by their place in what the builder returned, in order; missing until it is compiled. */
+  roots: v.optional(list(integer(), 1_024)),
   lastError: v.nullable(
     v.object({
       reason: text(8_000),
+      /** Of an error that the compiler found: which. */
+      code: v.optional(text(64)),
       place: v.nullable(v.object({ file: text(1_024), line: integer(), column: integer(), text: text(2_000) })),
     }),
   ),

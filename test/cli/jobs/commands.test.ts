@@ -47,6 +47,7 @@ const JOBS = {
   "cycle.ts": `
     import { dataflow, Stream } from "sage";
     export default dataflow("cycle", () => { const n: any = { kind: "limit", count: 1, offset: 0 }; n.input = n; return new Stream(n); });`,
+  "absent.ts": `import { dataflow, Stream } from "sage"; export default dataflow("absent", () => Stream.fromCsv("absent.csv"));`,
   "column.ts": `import { dataflow, Stream } from "sage"; export default dataflow("column", () => Stream.generate(1).select("nope"));`,
 };
 
@@ -167,7 +168,20 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], code: nu
     /there is no parameter a. It has no parameters/,
   ],
   ["a parameter without a value", ["submit", "plain.ts", "--param", "a"], 2, /--param a is not NAME=VALUE/],
-  ["an unknown column", ["submit", "column.ts"], 1, /Unknown column nope/],
+  ["an unknown column", ["submit", "column.ts"], 2, /Unknown column nope/],
+  ["a file that is not there", ["submit", "absent.ts"], 1, /absent.csv/],
+  ["a parallelism of 0", ["submit", "plain.ts", "--parallelism", "0"], 2, /--parallelism 0 must be .* from 1 to 4096/],
+  ["a parallelism of 1e9", ["submit", "plain.ts", "--parallelism", "1e9"], 2, /--parallelism 1e9 must be/],
+  ["a parallelism that is no number", ["submit", "plain.ts", "--parallelism", "abc"], 2, /--parallelism abc must be/],
+  ["a name that the log cannot have", ["submit", "plain.ts", "--name", "é"], 2, /printable ASCII .* --name NAME/],
+  [
+    "more memory than any slot has",
+    ["submit", "plain.ts", "--task-memory", "500GiB"],
+    1,
+    /it needs 1 × a slot of .* at once, and of 2 slots \(2 × .*\) 0 are large enough/,
+  ],
+  ["a job without a name", ["jobs", "show", ""], 1, /There is no job ""/],
+  ["a job with a longer name than there is", ["jobs", "show", "x".repeat(300)], 1, /There is no job x{40}…: /],
   ["a job that is not there", ["jobs", "show", "zz"], 1, /There is no job zz/],
   ["a state that is not there", ["jobs", "list", "--status", "runing"], 2, /Did you mean running/],
   ["no job at all", ["jobs", "cancel"], 2, /needs jobs, or --status/],
