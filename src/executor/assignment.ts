@@ -19,7 +19,7 @@ import { edgeName, Task, type TaskParts } from "./task.ts";
 /** Of the memory that the job may take: what partitions may take before they go to disk. */
 const PARTITIONS_MEMORY_SHARE = 0.4;
 /** What may be on its way from one producer. */
-const WINDOW_BYTES = 8 << 20;
+const WINDOW_BYTES = 4 << 20;
 /** A producer that stays away for longer is lost; normally the JobManager knows much sooner. */
 const AWAY_MS_MAX = 15_000;
 

@@ -1,5 +1,5 @@
 /** What a task reads of other tasks and of sources. */
-import { type Arena, type Batch, releaseBatch } from "../arrow/mod.ts";
+import { type Arena, type Batch, batchBlockBytes, releaseBatch } from "../arrow/mod.ts";
 import type { RoundReader, ScanSource } from "../exec/mod.ts";
 import {
   EXCHANGE,
@@ -9,7 +9,7 @@ import {
   type PartScanOptions,
   splitsOfTask,
 } from "../jobs/mod.ts";
-import { invariant } from "../kernel/mod.ts";
+import { type Clock, invariant } from "../kernel/mod.ts";
 import type { ScanNode } from "../plan/mod.ts";
 import type { InputPlace } from "../protocol/mod.ts";
 import { type ExchangeInput, ExchangeReader, type Received, ShuffleError } from "../shuffle/mod.ts";
@@ -17,9 +17,15 @@ import { ExecutorError } from "./error.ts";
 
 /** Batches of one round. */
 const ROUND_BATCHES_MAX = 256;
+/** A round costs workers and this thread as much as some ten thousand rows: few rows wait so long for more of them. */
+const GATHER_MS_MAX = 10;
+const GATHER_BYTES_MAX = 8 << 20;
+/** Of the rows that a round may have. */
+const GATHER_SHARE = 1 / 2;
 
 export interface InputOptions {
   readonly arena: Arena;
+  readonly clock: Clock;
   readonly exchanges: readonly Exchange[];
   /** By exchange the ids of those that the fragment reads. */
   readonly inputs: readonly number[];
@@ -30,7 +36,6 @@ export interface InputOptions {
 
 /** All inputs of one run of a task. */
 export class TaskInputs {
-  rowCount = 0;
   readonly #options: InputOptions;
   readonly #opened = new Map<number, ExchangeRounds>();
   #isClosed = false;
@@ -76,14 +81,14 @@ export class TaskInputs {
   }
 
   #open(edge: number): ExchangeRounds {
-    const { arena, exchanges, places, open } = this.#options;
+    const { arena, clock, exchanges, places, open } = this.#options;
     const exchange = exchanges[edge];
     invariant(exchange !== undefined, `exchange ${edge} is in the plan`);
     const inputs = places
       .filter((place) => place.exchange === edge)
       .map((place) => new PlacedInput(place, open(place, exchange)));
     const reader = new ExchangeReader(arena, inputs, { order: exchange.isOrdered ? "producer" : "arrival" });
-    return new ExchangeRounds(arena, reader, (rows) => (this.rowCount += rows));
+    return new ExchangeRounds({ arena, clock, reader });
   }
 }
 
@@ -133,18 +138,20 @@ class PlacedInput implements ExchangeInput {
 /** An exchange as the plan's driver reads it. */
 export class ExchangeRounds implements RoundReader {
   readonly #arena: Arena;
+  readonly #clock: Clock;
   readonly #reader: ExchangeReader;
-  readonly #count: (rows: number) => void;
   #isClosed = false;
   /** What ended the exchange while there were still batches to hand on. */
   #failure: { readonly error: unknown } | null = null;
   /** Taken by `begin`. */
   #first: Batch | null = null;
+  /** Ends the gathering of a round. */
+  #endGathering: () => void = () => undefined;
 
-  constructor(arena: Arena, reader: ExchangeReader, count: (rows: number) => void) {
-    this.#arena = arena;
-    this.#reader = reader;
-    this.#count = count;
+  constructor(of: { readonly arena: Arena; readonly clock: Clock; readonly reader: ExchangeReader }) {
+    this.#arena = of.arena;
+    this.#clock = of.clock;
+    this.#reader = of.reader;
   }
 
   /** Connects to the producers. */
@@ -160,16 +167,10 @@ export class ExchangeRounds implements RoundReader {
   async next(rowsMax: number): Promise<readonly Batch[] | null> {
     const first = await this.#next();
     if (first === null) return null;
-    const batches = [first];
-    let rows = first.rowCount;
-    while (rows < rowsMax && batches.length < ROUND_BATCHES_MAX) {
-      const more = this.#poll();
-      if (more === null) break;
-      batches.push(more);
-      rows += more.rowCount;
-    }
-    this.#count(rows);
-    return batches;
+    const round: Round = { batches: [first], rows: first.rowCount, bytes: batchBlockBytes(this.#arena, first) };
+    this.#takeThere(round, rowsMax);
+    if (this.#wantsMore(round, rowsMax)) await this.#gather(round, rowsMax);
+    return round.batches;
   }
 
   close(): void {
@@ -178,6 +179,7 @@ export class ExchangeRounds implements RoundReader {
     if (this.#first !== null) releaseBatch(this.#arena, this.#first);
     this.#first = null;
     this.#reader.close();
+    this.#endGathering();
   }
 
   async #next(): Promise<Batch | null> {
@@ -187,7 +189,39 @@ export class ExchangeRounds implements RoundReader {
     return waiting ?? (await this.#reader.next())?.batch ?? null;
   }
 
+  #takeThere(round: Round, rowsMax: number): void {
+    while (round.rows < rowsMax && round.batches.length < ROUND_BATCHES_MAX && round.bytes < GATHER_BYTES_MAX) {
+      const more = this.#poll();
+      if (more === null) break;
+      round.batches.push(more);
+      round.rows += more.rowCount;
+      round.bytes += batchBlockBytes(this.#arena, more);
+    }
+  }
+
+  #wantsMore({ batches, rows, bytes }: Round, rowsMax: number): boolean {
+    if (this.#isClosed || this.#failure !== null || this.#reader.isEnded) return false;
+    return rows < rowsMax * GATHER_SHARE && batches.length < ROUND_BATCHES_MAX && bytes < GATHER_BYTES_MAX;
+  }
+
+  async #gather(round: Round, rowsMax: number): Promise<void> {
+    let isLate = false;
+    const late = Promise.withResolvers<void>();
+    this.#endGathering = () => {
+      isLate = true;
+      late.resolve();
+    };
+    const cancel = this.#clock.wake(GATHER_MS_MAX, this.#endGathering);
+    while (!isLate && this.#wantsMore(round, rowsMax)) {
+      await Promise.race([this.#reader.changed(), late.promise]);
+      this.#takeThere(round, rowsMax);
+    }
+    cancel();
+    this.#endGathering = () => undefined;
+  }
+
   #poll(): Batch | null {
+    if (this.#isClosed || this.#failure !== null) return null;
     try {
       return this.#reader.poll()?.batch ?? null;
     } catch (error) {
@@ -195,4 +229,10 @@ export class ExchangeRounds implements RoundReader {
       return null;
     }
   }
+}
+
+interface Round {
+  readonly batches: Batch[];
+  rows: number;
+  bytes: number;
 }

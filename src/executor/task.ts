@@ -64,6 +64,7 @@ export class Task {
     this.run = { task, attempt };
     this.#inputs = new TaskInputs({
       arena: parts.ports.engine.arena,
+      clock: parts.ports.clock,
       exchanges: parts.plan.exchanges,
       inputs: fragment.inputs,
       places: order.inputs,

@@ -64,6 +64,11 @@ export class ExchangeReader {
     return this.#take();
   }
 
+  /** Settles when there may be more to take than there was, or the end. One call at a time, and none of `next` besides. */
+  changed(): Promise<void> {
+    return this.#isClosed || this.isEnded ? Promise.resolve() : this.#change(undefined);
+  }
+
   /** Whether all inputs have ended. */
   get isEnded(): boolean {
     return this.#inputs.length === 0;

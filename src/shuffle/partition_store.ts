@@ -8,7 +8,7 @@ import { keyText, type PartitionKey } from "./ticket.ts";
 
 /** Partitions that one store holds. */
 export const LOGS_MAX = 65_536;
-export const WINDOW_BYTES = 8 << 20;
+export const WINDOW_BYTES = 4 << 20;
 
 export interface StoreOptions {
   readonly arena: Arena;
