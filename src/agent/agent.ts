@@ -44,6 +44,7 @@ import { Reports } from "./reports.ts";
 import { Results } from "./results.ts";
 import { agentServices, executorServices } from "./services.ts";
 import { Signal } from "./signal.ts";
+import { SinkJournal } from "./sink_journal.ts";
 import { Slots } from "./slots.ts";
 
 /** Released jobs that are remembered, so that late orders for them do nothing. */
@@ -59,6 +60,7 @@ export class Agent implements AgentApi {
   readonly #hooks: AgentHooks;
   readonly #parts: JobParts;
   readonly #compilers: Compilers;
+  readonly #journal: SinkJournal;
   readonly #placed = new Signal();
   readonly #jobs = new Map<string, AgentJob>();
   /** Highest attempt of each job that was released; the newest at the end. */
@@ -96,6 +98,7 @@ export class Agent implements AgentApi {
       placed: () => this.#placed.emit(),
     };
     this.#compilers = new Compilers(this.#parts.executors);
+    this.#journal = new SinkJournal({ disk, log }, `${directory}.sinks`);
   }
 
   #createExecutors(settings: AgentSettings): Executors {
@@ -124,6 +127,7 @@ export class Agent implements AgentApi {
   start(): void {
     const { disk } = this.#ports;
     const { directory } = this.#options;
+    this.#journal.load();
     this.#removeOld(directory);
     disk.makeDirectory(directory);
     this.#parts.executors.start();
@@ -194,6 +198,7 @@ export class Agent implements AgentApi {
       this.#ports.log.write("debug", "late order for a job", { jobId, jobAttempt });
       return;
     }
+    this.#journal.note({ jobId, jobAttempt, sinkPaths: order.sinkPaths ?? [] });
     (known ?? this.#addJob(order)).deploy(order, tasks);
   }
 
@@ -241,8 +246,9 @@ export class Agent implements AgentApi {
   }
 
   /** @throws {AgentError} stale-term */
-  release({ term, jobId, upToAttempt, keepResults, sinkPaths }: ReleaseOrder): void {
+  release({ term, jobId, upToAttempt, keepResults, sinkPaths: told }: ReleaseOrder): void {
     this.#fence(term);
+    const sinkPaths = [...new Set([...told, ...this.#journal.pathsOf(jobId)])];
     const { reports, results, logs } = this.#parts;
     this.#noteReleased(jobId, upToAttempt);
     reports.forget(jobId, upToAttempt);
@@ -253,7 +259,8 @@ export class Agent implements AgentApi {
     if (job !== undefined && job.attempt <= upToAttempt) {
       this.#jobs.delete(jobId);
       void job.release(sinkPaths).then(({ isClean }) => {
-        if (!isClean) void this.#clean({ jobId, upToAttempt, sinkPaths });
+        if (isClean) this.#journal.forget(jobId, upToAttempt);
+        else void this.#clean({ jobId, upToAttempt, sinkPaths });
         if (this.#isForgotten(jobId)) logs.remove(jobId);
       });
     } else if (job === undefined) {
@@ -277,7 +284,12 @@ export class Agent implements AgentApi {
       slotMemoryBytes,
       load: this.#load,
       reports: [...this.#jobs.values()].flatMap((job) => job.inventory()),
-      jobs: [...this.#jobs.values()].map(({ jobId, attempt }) => ({ jobId, jobAttempt: attempt })),
+      jobs: [
+        ...[...this.#jobs.values()].map(({ jobId, attempt }) => ({ jobId, jobAttempt: attempt })),
+        ...this.#journal.jobs
+          .filter(({ jobId }) => !this.#jobs.has(jobId))
+          .map(({ jobId, jobAttempt }) => ({ jobId, jobAttempt })),
+      ],
       results: this.#parts.results.kept(),
     };
   }
@@ -361,7 +373,7 @@ export class Agent implements AgentApi {
     for (let tries = 1; ; tries++) {
       try {
         await this.#borrow((executor) => executor.call(executorClean, left, { deadlineMs: CLEAN_TIMEOUT_MS }));
-        return;
+        return this.#journal.forget(left.jobId, left.upToAttempt);
       } catch (error) {
         if (tries < CLEAN_TRIES_MAX && error instanceof SageError && error.code === "no-executor") continue;
         const reason = error instanceof Error ? error.message : String(error);

@@ -48,7 +48,10 @@ export interface AgentOptions {
   readonly slots: number;
   /** For all slots together. */
   readonly memoryBytes: number;
-  /** Directory of the agent alone; what is in it at the start is removed. */
+  /**
+   * Directory of the agent alone; what is in it at the start is removed. Beside it, in `.sinks`, lies what must outlive the
+   * agent.
+   */
   readonly directory: string;
   /** Threads of a slot; 0: executors compute in their main thread. */
   readonly workersPerSlot: number;

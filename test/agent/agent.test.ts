@@ -202,7 +202,7 @@ describe("executors", () => {
     world.executors[0]?.exit({ signal: "SIGKILL" });
     await world.settle();
     expect(world.lost).toMatchObject([{ jobId: JOB, jobAttempt: 1, upToAttempt: 5 }]);
-    expect(world.lost[0]?.reason).toContain("ended by SIGKILL");
+    expect(world.lost[0]?.reason).toContain("ended by signal SIGKILL");
     expect(world.agent.slotsUsed).toBe(0);
     expect(world.agent.inventory({ term: 1 }).reports).toEqual([]);
     world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(1, 6)] });

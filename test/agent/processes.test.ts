@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RealAgent, realAgent } from "./support/real_agent.ts";
@@ -101,6 +102,30 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
       real.agent.release({ term: 1, jobId: order.jobId, upToAttempt: 1, keepResults: false, sinkPaths: [] });
     });
   }
+
+  test("what an agent's tasks have left that ended unasked is removed on its return, once the job is over", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "sage-agent-left-"));
+    const path = join(directory, "out.csv");
+    const stray = () => readdirSync(directory).filter((name) => name.endsWith(".tmp"));
+    const jobId = newJobId();
+    {
+      await using first = await realAgent({ directory, slots: 1, hooks: { blob } });
+      const job = await jobOf(`Stream.generate(100).toCsv(${JSON.stringify(path)})`);
+      await deploy(first, { ...job, bundle: null }, { jobId, sinkPaths: [path] });
+      await reported(first, jobId, ["finished"]);
+    }
+    expect(stray()).toHaveLength(2);
+    await using second = await realAgent({ directory, slots: 1, hooks: { blob } });
+    expect(second.agent.inventory({ term: 1 }).jobs).toEqual([{ jobId, jobAttempt: 1 }]);
+    expect(stray()).toHaveLength(2);
+    // Whoever deleted the job does not know any more what it wrote.
+    const release = { term: 1, jobId, upToAttempt: Number.MAX_SAFE_INTEGER, keepResults: false, sinkPaths: [] };
+    second.agent.release(release);
+    await eventually(() => stray().length === 0 && second.agent.inventory({ term: 1 }).jobs.length === 0);
+    expect(readdirSync(directory)).toEqual(["work"]);
+    await second.agent.stop();
+    rmSync(directory, { recursive: true });
+  });
 
   test("a task that needs more than its slot's memory fails with the reason, in the executor of several slots", async () => {
     const settings = { sparesMin: 1 };

@@ -86,7 +86,7 @@ export class DeployBatches {
       if (cancel.length > 0) agents.order(peer, agentCancel, { term, jobId, runs: cancel });
       for (const order of commit) this.#commit(order);
       for (const tasks of inMessages(deploy)) {
-        const job = this.#jobOrder(jobAttempt, peer);
+        const job = this.#jobOrder(jobAttempt, peer, tasks);
         if (job === null) continue;
         this.#host.touched(jobId, peer);
         agents.order(peer, agentDeploy, { term, job, tasks });
@@ -98,9 +98,8 @@ export class DeployBatches {
   /** Whoever sees the file may have to put it in its place; with many agents, some at a time. */
   #commit({ jobAttempt, task, attempt, peer, isSought }: CommitSink): void {
     const { agents, term } = this.#host;
-    const { jobId, outline } = this.#driver;
-    const sinks = outline?.fragments.filter(({ output }) => output.kind === "sink") ?? [];
-    const sinkPath = outline?.sinkPaths[sinks.findIndex(({ id }) => id === task.fragment)] ?? null;
+    const { jobId } = this.#driver;
+    const sinkPath = this.#sinkPathOf(task.fragment);
     const body = { term, jobId, jobAttempt, run: { task, attempt }, sinkPath };
     const present = agents.present.filter((other) => other !== peer);
     const from = present.length === 0 ? 0 : this.#asked % present.length;
@@ -112,6 +111,12 @@ export class DeployBatches {
     }
   }
 
+  #sinkPathOf(fragment: number): string | null {
+    const { outline } = this.#driver;
+    const sinks = outline?.fragments.filter(({ output }) => output.kind === "sink") ?? [];
+    return outline?.sinkPaths[sinks.findIndex(({ id }) => id === fragment)] ?? null;
+  }
+
   #batchOf(peer: PeerId): Batch {
     const known = this.#batches.get(peer);
     if (known !== undefined) return known;
@@ -120,7 +125,7 @@ export class DeployBatches {
     return batch;
   }
 
-  #jobOrder(jobAttempt: number, peer: PeerId): JobOrder | null {
+  #jobOrder(jobAttempt: number, peer: PeerId, tasks: readonly TaskOrder[]): JobOrder | null {
     const { jobId, submission, compiler } = this.#driver;
     const hash = compiler.plan();
     const record = this.#host.record(jobId);
@@ -128,6 +133,8 @@ export class DeployBatches {
     const here = this.#hasPlan.has(peer) ? null : (compiler.partOf(hash) ?? this.#host.contents.here(hash));
     this.#hasPlan.add(peer);
     const { params, taskMemoryBytes, resultBytesMax, codec } = submission.options;
+    const fragments = new Set(tasks.map(({ task }) => task.fragment));
+    const sinkPaths = [...fragments].map((fragment) => this.#sinkPathOf(fragment)).filter((path) => path !== null);
     return {
       jobId,
       name: record.name,
@@ -138,6 +145,7 @@ export class DeployBatches {
       taskMemoryBytes,
       resultBytesMax,
       codec,
+      ...(sinkPaths.length === 0 ? {} : { sinkPaths }),
     };
   }
 }

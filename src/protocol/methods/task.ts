@@ -47,6 +47,8 @@ export const jobOrder = v.object({
   /** What the client's rows of one task may take until they are fetched. */
   resultBytesMax: integer(),
   codec: v.picklist(["none", "lz4", "zstd"]),
+  /** Files that the tasks of this order write: an agent remembers to remove what they leave, also after a crash. */
+  sinkPaths: v.optional(list(text(4_096), 1_024)),
 });
 export type JobOrder = v.InferOutput<typeof jobOrder>;
 

@@ -131,6 +131,7 @@ export function leftovers(jobs: JobCluster, state: ClusterState): string | null 
     const stray = files.filter(
       (path) => !path.startsWith(`${WORK_DIRECTORY}/results/`) && !path.startsWith(`${WORK_DIRECTORY}/logs/`),
     );
+    stray.push(...jobs.filesOf(node).paths(`${WORK_DIRECTORY}.sinks`));
     if (stray.length > 0) return `${name} has files: ${stray.join(" ")}`;
   }
   return null;

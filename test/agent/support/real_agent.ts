@@ -22,6 +22,8 @@ export interface RealAgentOptions {
   readonly settings?: Partial<AgentSettings>;
   readonly hooks?: Partial<AgentHooks>;
   readonly log?: Log;
+  /** Of an earlier one; left where it is. */
+  readonly directory?: string;
 }
 
 export interface RealAgent extends AsyncDisposable {
@@ -57,7 +59,7 @@ export async function realAgent(options: RealAgentOptions = {}): Promise<RealAge
     write: (level, event, fields) => void logged.push(`${level} ${event} ${JSON.stringify(fields ?? {})}`),
   };
   const transport = createTransport({ keyPair: identity, log, listen: ["/ip4/127.0.0.1/tcp/0"] });
-  const directory = mkdtempSync(join(tmpdir(), "sage-agent-"));
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), "sage-agent-"));
   const reports: JobsReport[] = [];
   const agent = new Agent(
     {
@@ -100,7 +102,7 @@ export async function realAgent(options: RealAgentOptions = {}): Promise<RealAge
     async [Symbol.asyncDispose]() {
       await agent.stop();
       await transport.stop();
-      rmSync(directory, { recursive: true, force: true });
+      if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
     },
   };
 }

@@ -58,14 +58,15 @@ export async function deploy(
     readonly jobAttempt?: number;
     readonly attempt?: number;
     readonly slot?: number;
+    readonly sinkPaths?: string[];
   } = {},
 ) {
-  const { jobId = newJobId(), jobAttempt = 1, attempt = 1, slot = 0 } = options;
+  const { jobId = newJobId(), jobAttempt = 1, attempt = 1, slot = 0, sinkPaths = [] } = options;
   const { signal } = new AbortController();
   const compiled = await agent.compile({ term: 1, jobId, plan, slots: 1, parallelism: 1 }, signal);
   const content = { hash: "0".repeat(64) as BlobHash, bytes: compiled.plan };
   const shared = { params: "{}", taskMemoryBytes: 0, resultBytesMax: 1 << 20, codec: "none" as const };
-  const job = { jobId, name: "test", jobAttempt, plan: content, bundle, ...shared };
+  const job = { jobId, name: "test", jobAttempt, plan: content, bundle, sinkPaths, ...shared };
   agent.deploy({ term: 1, job, tasks: [{ task: TASK, attempt, slot, inputs: [] }] });
   return { jobId, jobAttempt, run: { task: TASK, attempt } };
 }
