@@ -152,7 +152,9 @@ export class JobsCluster {
   #strayFiles(): string[] {
     const temporary = filesIn(this.processes.temporaryDirectory).map((name) => `temporary file ${name}`);
     const work = this.nodes.flatMap((node) =>
-      filesIn(join(node.dataDir, "work")).map((name) => `${node.name} work/${name}`),
+      ["work", "work.sinks"].flatMap((part) =>
+        filesIn(join(node.dataDir, part)).map((name) => `${node.name} ${part}/${name}`),
+      ),
     );
     return [...temporary, ...work];
   }
