@@ -1,5 +1,5 @@
 import { decodePhysicalPlan } from "../jobs/mod.ts";
-import type { Channel, PeerId } from "../kernel/mod.ts";
+import { type Channel, invariant, type PeerId } from "../kernel/mod.ts";
 import type { JobOrder, TaskMetrics, TaskOrder, TaskReport, TaskRun } from "../protocol/mod.ts";
 import {
   type ExchangeInput,
@@ -168,7 +168,9 @@ export class Assignment {
       partition: reader,
       producer: place.producer.index,
     };
-    const isBlocking = this.#parts.plan.exchanges[place.exchange]?.isBlocking === true;
+    const exchange = this.#parts.plan.exchanges[place.exchange];
+    invariant(exchange !== undefined, `exchange ${place.exchange} is in the plan`);
+    const { isBlocking, schema } = exchange;
     if (place.peer === this.#options.agent) {
       if (isBlocking && this.#store.get(key) === null) {
         const message = `What task ${place.producer.index} of fragment ${place.producer.fragment} gave is not here.`;
@@ -177,7 +179,8 @@ export class Assignment {
       return new LocalInput(this.#store, key);
     }
     const { arena, tools } = engine;
-    const options = { arena, owner: OWNER, compression: tools.compression, windowBytes: WINDOW_BYTES, clock, random };
+    const { compression } = tools;
+    const options = { arena, owner: OWNER, compression, schema, windowBytes: WINDOW_BYTES, clock, random };
     return new GetInput(key, () => this.#hooks.connect(place.peer), { ...options, awayMsMax: AWAY_MS_MAX });
   }
 }

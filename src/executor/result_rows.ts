@@ -1,6 +1,7 @@
 import { type Arena, type Batch, batchBytes, IpcWriter, releaseBatch, type Schema, sliceBatch } from "../arrow/mod.ts";
 import { joinBytes } from "../kernel/mod.ts";
 import { ROWS_BYTES_MAX } from "../protocol/mod.ts";
+import { withWideIndices } from "../shuffle/mod.ts";
 import { OWNER } from "./rows.ts";
 
 /** Messages whose answers may be missing. */
@@ -86,7 +87,8 @@ export class ResultRows {
   }
 
   #encode(batch: Batch | null): Uint8Array {
-    const writer = new IpcWriter(this.#arena, this.#schema, "stream");
+    // Joined dictionaries may be longer than the index types of files count to.
+    const writer = new IpcWriter(this.#arena, withWideIndices(this.#schema), "stream");
     const chunks = batch === null ? writer.writeSchema() : writer.write(batch);
     return joinBytes([...chunks, ...writer.finish()]);
   }

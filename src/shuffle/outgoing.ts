@@ -8,6 +8,7 @@ import { ipcCodec } from "./codec.ts";
 import { ShuffleError } from "./error.ts";
 import type { PartitionLog } from "./partition_log.ts";
 import { type Payload, type ShuffleCodec, StreamEncoder } from "./stream_encoder.ts";
+import { withWideIndices } from "./wide_indices.ts";
 
 export interface OutgoingMessage {
   readonly sequence: number;
@@ -41,7 +42,10 @@ export class OutgoingStream {
     this.log = log;
     this.#arena = options.arena;
     const codec = ipcCodec(options.codec, options.compression);
-    this.#encoder = new StreamEncoder(options.arena, log.schema, { compression: options.compression, codec });
+    this.#encoder = new StreamEncoder(options.arena, withWideIndices(log.schema), {
+      compression: options.compression,
+      codec,
+    });
     this.#index = log.firstIndex;
     this.#push(this.#encoder.schema(), 0, null);
   }

@@ -16,6 +16,7 @@ import { ShuffleError } from "./error.ts";
 import type { MemoryShare } from "./memory_share.ts";
 import type { SpillFile, SpillPlace } from "./spill.ts";
 import type { PartitionKey } from "./ticket.ts";
+import { retyped } from "./wide_indices.ts";
 
 /** `pipelined`: freed once the reader has acknowledged it. `blocking`: kept until the job ends, for readers to come. */
 export type ExchangeKind = "pipelined" | "blocking";
@@ -172,7 +173,7 @@ export class PartitionLog {
     }
     invariant(entry.place !== null && this.#spill !== null, "a batch is in memory or on disk");
     const batch = this.#spill.load(arena, entry.place, owner);
-    return { batch: { ...batch, schema: this.schema }, epoch: entry.epoch };
+    return { batch: retyped(batch, this.schema), epoch: entry.epoch };
   }
 
   /** Batches before `index` were acknowledged. */

@@ -2,11 +2,12 @@
  * The reading side of one partition, across connections: puts messages into the arena, checks them, decodes them, and
  * grants as much as has been taken.
  */
-import { type Address, type Arena, type Batch, type OwnerId, releaseBatch } from "../arrow/mod.ts";
+import { type Address, type Arena, type Batch, type OwnerId, releaseBatch, type Schema } from "../arrow/mod.ts";
 import type { Channel, Clock, Compression } from "../kernel/mod.ts";
 import { invariant } from "../kernel/mod.ts";
 import { ShuffleError } from "./error.ts";
 import { StreamDecoder } from "./stream_decoder.ts";
+import { retyped } from "./wide_indices.ts";
 import { type Control, encodeControl, errorOf } from "./wire/control.ts";
 import { type MessageHandlers, type MessageHead, MessageReader } from "./wire/message_frames.ts";
 
@@ -20,6 +21,8 @@ export interface ReceiverOptions {
   readonly owner: OwnerId;
   readonly compression: Compression;
   readonly clock: Clock;
+  /** The exchange's, where it is known: batches have its types. Default: as they are sent. */
+  readonly schema?: Schema;
   /** Bytes of messages that may be under way or not taken yet. */
   readonly windowBytes: number;
 }
@@ -192,7 +195,7 @@ export class Receiver {
     const arriving = this.#arriving;
     invariant(arriving !== null, "a message was begun");
     const { head, block } = arriving;
-    const { arena, compression } = this.#options;
+    const { arena, compression, schema } = this.#options;
     let batch: Batch | null = null;
     try {
       const crc32 = compression.crc32(arena.u8.subarray(block, block + head.bytes));
@@ -203,6 +206,7 @@ export class Receiver {
         );
       }
       batch = this.#decoder.take(block, head.bytes);
+      if (batch !== null && schema !== undefined) batch = retyped(batch, schema);
     } finally {
       this.#dropArriving();
     }

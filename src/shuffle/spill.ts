@@ -1,6 +1,7 @@
 import { type Arena, type Batch, IpcWriter, type OwnerId, readIpc } from "../arrow/mod.ts";
 import type { Compression, Disk, ReadHandle, WriteHandle } from "../kernel/mod.ts";
 import { ShuffleError } from "./error.ts";
+import { withWideIndices } from "./wide_indices.ts";
 
 /** Where a batch lies in a spill file. */
 export interface SpillPlace {
@@ -30,7 +31,7 @@ export class SpillFile {
 
   /** @throws {ShuffleError} spill */
   append(arena: Arena, batch: Batch): SpillPlace {
-    const writer = new IpcWriter(arena, batch.schema, "stream");
+    const writer = new IpcWriter(arena, withWideIndices(batch.schema), "stream");
     const chunks = [...writer.write(batch), ...writer.finish()];
     const offset = this.#bytes;
     let crc32 = 0;

@@ -15,6 +15,7 @@ import { physicalOf, runWhole, withConnector } from "./flows.ts";
 import { tables } from "./table_source.ts";
 
 const PLAN_COUNT = Number(process.env["PLANS"] ?? 30);
+const TIMEOUT_MS = Math.max(300_000, 10_000 * PLAN_COUNT);
 const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
 
 const directory = mkdtempSync(join(tmpdir(), "sage-executor-"));
@@ -80,7 +81,7 @@ async function differenceOfSeed(seed: number, connection: DuckDBConnection): Pro
   }
 }
 
-test(`${PLAN_COUNT} random plans on executors (seed ${SEED})`, { timeout: 300_000 }, async () => {
+test(`${PLAN_COUNT} random plans on executors (seed ${SEED})`, { timeout: TIMEOUT_MS }, async () => {
   const connection = await connectDuckDb();
   const failures: string[] = [];
   for (let i = 0; i < PLAN_COUNT; i++) {

@@ -1,9 +1,13 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   Arena,
   type Batch,
   batchFromRows,
+  dictionary,
   field,
   int64,
   releaseBatch,
@@ -118,4 +122,36 @@ test("producers are read one after the other when that is asked for", async () =
   store.close();
   expect(near.bytesInUse()).toBe(0);
   expect(far.bytesInUse()).toBe(0);
+});
+
+test("a dictionary may have more values than the index type of its column counts to, sent or spilled", async () => {
+  const narrow = schema([field("d", dictionary(utf8, "int8"))]);
+  const texts = Array.from({ length: 300 }, (_, i) => `text ${i}`);
+  const directory = mkdtempSync(join(tmpdir(), "sage-wide-"));
+  for (const memoryBytesMax of [2 ** 28, 0]) {
+    const store = storeOf(near, { memoryBytesMax, directory });
+    const server = serverOf(store);
+    const log = store.create(keyOf(), narrow);
+    log.append(
+      batchFromRows(
+        near,
+        narrow,
+        texts.map((d) => ({ d })),
+        1,
+      ),
+    );
+    log.finish();
+    const input = new GetInput(keyOf(), connector(server).connect, remote(far, { schema: narrow }));
+    const reader = new ExchangeReader(far, [input], { order: "producer" });
+    const read = await reader.next();
+    if (read === null) throw new Error("a batch was given");
+    expect(read.batch.columns[0]?.type).toEqual(narrow.fields[0]?.type);
+    expect([...rowsOf(far, read.batch)].map(({ d }) => d)).toEqual(texts);
+    releaseBatch(far, read.batch);
+    expect(await reader.next()).toBeNull();
+    store.close();
+    expect(near.bytesInUse()).toBe(0);
+    expect(far.bytesInUse()).toBe(0);
+  }
+  rmSync(directory, { recursive: true, force: true });
 });
