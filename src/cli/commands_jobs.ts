@@ -25,6 +25,7 @@ export type JobOptionName =
   | "strategy"
   | "codec"
   | "result-limit"
+  | "task"
   | "task-memory"
   | "status"
   | "follow"
@@ -178,6 +179,7 @@ const JOBS_COMMANDS: readonly CommandSpec[] = [
     positionals: [JOB],
     options: [
       { name: "follow", value: null, description: "Go on until the job has ended, or Ctrl-C" },
+      { name: "task", value: "TASK", description: "Only what this task printed, such as 2.0" },
       FORMAT,
       TO,
       TIMEOUT,

@@ -32,6 +32,7 @@ import {
   methodTable,
   nodeStatus,
   ownVersions,
+  ProtocolError,
   type RpcSession,
   type Sent,
   type StreamMethod,
@@ -206,7 +207,9 @@ export class ClusterClient {
     const { clock } = ports;
     const unreachableEndMs = clock.nowMs() + unreachableMs;
     let failures: unknown[] = [];
+    let earlier: unknown[] = [];
     for (let round = 0; ; round++) {
+      earlier = failures;
       failures = [];
       for (const node of this.#nodes) {
         checkAborted(signal);
@@ -218,7 +221,7 @@ export class ClusterClient {
           return answer;
         } catch (error) {
           checkAborted(signal);
-          if (!mayTryElsewhere(error)) throw refusal(error);
+          if (!mayTryElsewhere(error) && !isLate(error)) throw refusal(error);
           failures.push(error);
         }
         if (clock.nowMs() >= endMs || this.#isClosed) break;
@@ -228,7 +231,9 @@ export class ClusterClient {
       if (this.#isClosed || nextMs >= endMs || (isNobodyThere && nextMs >= unreachableEndMs)) break;
       await pauseOf(clock, PAUSE_MS, signal);
     }
-    throw this.#notReachable(failures, isChange);
+    // A round for which there was little time left tells less than the one before.
+    const telling = failures.filter((error) => !isLate(error));
+    throw this.#notReachable([...telling, ...earlier, ...failures], isChange);
   }
 
   #notReachable(failures: readonly unknown[], isChange: boolean): ClientError {
@@ -272,6 +277,11 @@ function connectMs(round: number): number {
 /** Whether the method lets its caller name what it asks for. */
 function hasName({ request }: { readonly request: v.GenericSchema }): boolean {
   return "entries" in request && typeof request.entries === "object" && "request" in (request.entries ?? {});
+}
+
+/** All the time of the call went by. */
+function isLate(error: unknown): boolean {
+  return error instanceof ProtocolError && error.code === "deadline";
 }
 
 /** The node is gone or cannot answer now: another one may. */

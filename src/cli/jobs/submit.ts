@@ -33,6 +33,8 @@ export async function submit(on: Terminal, parsed: ParsedCommand): Promise<numbe
   try {
     const submission = submissionOf(job, options);
     const results = resultKinds(job.plan);
+    // All of it that is needed is in memory now: a client that is killed while it waits leaves no file.
+    job.bundle.dispose();
     if (!options.isDetached) checkResults(results, { command: "submit", ...options });
     const owns = { ownsInterrupt: true, ownsTimeout: true };
     return await withJobs(on, parsed, ({ jobs }) => carryOut(on, { jobs, submission, job, options }), owns);
