@@ -23,7 +23,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   throughput: () => throughput(isQuick ? 4 : 12),
   shuffle: () => shuffle({ megabytes: isQuick ? 512 : 4_096, rounds: 2 }),
   overhead: () => overhead({ rows: isQuick ? 2_000_000 : 6_000_000, pairs: isQuick ? 3 : 9 }),
-  scaling: () => scaling({ rows: isQuick ? 6_000_000 : 12_000_000, pairs: isQuick ? 2 : 5 }),
+  scaling: () => scaling({ rows: 24_000_000, fewRows: 6_000_000, pairs: isQuick ? 2 : 5 }),
   agent: () => killedAgent(isQuick ? 10 : 30),
   manager: () => killedJobManager(isQuick ? 10 : 30),
 };
