@@ -1,5 +1,5 @@
 /** Why an executor is gone, as its tasks' report says it. */
-import type { ProcessExit } from "../kernel/mod.ts";
+import { type ProcessExit, splitLogMark } from "../kernel/mod.ts";
 
 const WORDS_LENGTH_MAX = 500;
 const KEPT_BYTES = 2_048;
@@ -59,7 +59,7 @@ export class LastWords {
   /** The last lines, on one line. */
   get text(): string {
     const lines = new TextDecoder().decode(this.#bytes).split("\n");
-    const said = lines.map((line) => line.trim()).filter((line) => line !== "");
+    const said = lines.map((line) => splitLogMark(line).text.trim()).filter((line) => line !== "");
     return said.slice(-3).join(" / ").slice(-WORDS_LENGTH_MAX);
   }
 }

@@ -2,7 +2,7 @@
  * What the code of one job printed at this agent: the newest lines in memory, those before in files, of which the oldest
  * go when there are too many. A job that prints faster than it may loses what is too much, and is told how much.
  */
-import type { Clock, Disk } from "../kernel/mod.ts";
+import { type Clock, type Disk, type LogMark, splitLogMark } from "../kernel/mod.ts";
 import { decodeValue, encodeValue } from "../protocol/mod.ts";
 import type { LogLine } from "./ports.ts";
 import { Signal } from "./signal.ts";
@@ -36,6 +36,8 @@ interface Line {
   readonly atMs: number;
   readonly stream: "out" | "err";
   readonly text: string;
+  /** Who printed it, where that is known. */
+  readonly mark?: LogMark;
 }
 
 interface Segment {
@@ -130,7 +132,14 @@ export class JobLog {
       for (const line of lines) {
         if (options.signal.aborted) return;
         next = line.number + 1;
-        yield { atMs: line.atMs, task: null, stream: line.stream, text: line.text };
+        const { atMs, stream, text, mark } = line;
+        yield {
+          atMs,
+          task: mark?.task ?? null,
+          ...(mark === undefined ? {} : { attempt: mark.attempt }),
+          stream,
+          text,
+        };
       }
       if (next < this.#firstInMemory + this.#lines.length) continue;
       if (!options.follow || this.#isEnded) return;
@@ -201,9 +210,10 @@ export class JobLog {
 
   #add(stream: "out" | "err", whole: string): void {
     const { lineBytesMax, memoryBytesMax } = this.#limits;
-    const text = whole.endsWith("\r") ? whole.slice(0, -1) : whole;
+    const { mark, text: plain } = splitLogMark(whole);
+    const text = plain.endsWith("\r") ? plain.slice(0, -1) : plain;
     const cut = text.length > lineBytesMax ? `${text.slice(0, lineBytesMax)} [cut]` : text;
-    this.#lines.push({ atMs: this.#clock.wallMs(), stream, text: cut });
+    this.#lines.push({ atMs: this.#clock.wallMs(), stream, text: cut, ...(mark === null ? {} : { mark }) });
     this.#memoryBytes += cut.length + LINE_OVERHEAD_BYTES;
     if (this.#memoryBytes > memoryBytesMax) this.#toFile();
     this.#changed.emit();

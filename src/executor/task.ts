@@ -147,6 +147,8 @@ export class Task {
     const target = await this.#openTarget();
     this.#target = target;
     const pool = await slot.pool();
+    const { task, attempt } = this.run;
+    pool.prints?.({ task: `${task.fragment}.${task.index}`, attempt });
     this.#abort.signal.throwIfAborted();
     const turn = async () => {
       await engine.turn();

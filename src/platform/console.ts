@@ -1,5 +1,13 @@
 import { writeSync } from "node:fs";
 import { format } from "node:util";
+import { type LogMark, withLogMark } from "../kernel/mod.ts";
+
+let mark: LogMark | null = null;
+
+/** What is logged in this thread from now on, is logged for this run of a task. */
+export function markConsole(by: LogMark): void {
+  mark = by;
+}
 
 /** Sends what user code logs in this thread to stderr, uncoloured: stdout belongs to the rows. */
 export function sendConsoleToStderr(): void {
@@ -17,7 +25,8 @@ export function sendConsoleToBoth(): void {
 function writerTo(file: 1 | 2): (...values: unknown[]) => void {
   return (...values) => {
     try {
-      writeSync(file, `${format(...values)}\n`);
+      const text = format(...values);
+      writeSync(file, `${mark === null ? text : withLogMark(mark, text)}\n`);
     } catch {
       // nobody reads it any more: a log line is not worth failing for
     }

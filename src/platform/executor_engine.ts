@@ -5,6 +5,7 @@ import { Arena } from "../arrow/mod.ts";
 import type { Tools } from "../connectors/mod.ts";
 import { InlinePool, type Pool, type WorkerRequest } from "../exec/mod.ts";
 import type { EnginePort, JobCode } from "../executor/mod.ts";
+import { type LogMark, withLogMark } from "../kernel/mod.ts";
 import type { UserPlace } from "../protocol/mod.ts";
 import { sourceMapOfModule } from "./bundle_module.ts";
 import { nodeCompression } from "./compression.ts";
@@ -100,7 +101,7 @@ export class ExecutorEngine implements EnginePort {
   #newPool(): ThreadPool {
     const { workersPerSlot, userCallMsMax } = this.#options;
     const setup = { bundleUrl: null, params: "{}", hasRowsOnStdout: false };
-    return new ThreadPool(this.arena, { size: workersPerSlot, setup, stuckMs: userCallMsMax });
+    return new ThreadPool(this.arena, { size: workersPerSlot, setup, stuckMs: userCallMsMax, stray: tellStray });
   }
 
   #takeWarm(): ThreadPool | null {
@@ -128,6 +129,12 @@ export class ExecutorEngine implements EnginePort {
   }
 }
 
+/** Into the job's log, where nothing else would tell of it. */
+function tellStray(error: Error, mark: LogMark | null): void {
+  const text = `[sage] Nobody caught this error, which came after its task had ended: ${error.stack ?? error.message}`;
+  process.stderr.write(`${mark === null ? text : withLogMark(mark, text)}\n`);
+}
+
 /** A pool whose threads may serve another job after it is closed. */
 class LentPool implements Pool {
   readonly arena: Arena;
@@ -141,6 +148,10 @@ class LentPool implements Pool {
     this.size = pool.size;
     this.#pool = pool;
     this.#giveBack = giveBack;
+  }
+
+  prints(mark: LogMark): void {
+    this.#pool.prints(mark);
   }
 
   broadcast(request: WorkerRequest, onOutput: Parameters<Pool["broadcast"]>[1]): Promise<readonly unknown[]> {

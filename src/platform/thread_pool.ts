@@ -1,5 +1,6 @@
 import type { Arena } from "../arrow/mod.ts";
 import { ControlBlock, ExecError, type Pool, type TaskOutput, type WorkerRequest } from "../exec/mod.ts";
+import type { LogMark } from "../kernel/mod.ts";
 import { packBatches } from "./batch_transfer.ts";
 import { deserializeError } from "./error_transfer.ts";
 import { spawnWorker, type WorkerHandle } from "./worker_host.ts";
@@ -27,6 +28,8 @@ export interface ThreadPoolOptions {
   readonly setup: Omit<WorkerSetup, "memory" | "index" | "beats">;
   /** A worker that computes for so long without a turn between batches is stuck in a function; null: it may. */
   readonly stuckMs?: number | null;
+  /** An error that nobody caught and that fails nothing: the task that caused it is over. */
+  readonly stray?: (error: Error, mark: LogMark | null) => void;
 }
 
 const WATCH_MS = 1_000;
@@ -44,6 +47,7 @@ export class ThreadPool implements Pool {
   readonly #seen: { count: number; sinceMs: number }[];
   readonly #stuckMs: number | null;
   #watch: NodeJS.Timeout | null = null;
+  #mark: LogMark | null = null;
 
   constructor(arena: Arena, options: ThreadPoolOptions) {
     this.arena = arena;
@@ -56,7 +60,10 @@ export class ThreadPool implements Pool {
       const setup: WorkerSetup = { memory: arena.memory, index, beats, ...options.setup };
       const worker = spawnWorker({ name: `sage worker ${index}`, data: setup });
       worker.onMessage((message) => this.#receive(index, message as FromWorker));
-      worker.onError((error) => this.#lose(`A worker failed: ${error.message}`, error));
+      worker.onError((error) => {
+        if (!this.isBusy && this.#lost === null) options.stray?.(error, this.#mark);
+        this.#lose(`A worker failed: ${error.message}`, error);
+      });
       worker.onExit(() => this.#lose("A worker ended unexpectedly", undefined));
       return worker;
     });
@@ -75,6 +82,11 @@ export class ThreadPool implements Pool {
   /** The job whose functions requests call from now on; for a pool that was started without. */
   load(bundleUrl: string, params: string): void {
     for (const worker of this.#workers) worker.postMessage({ kind: "load", bundleUrl, params });
+  }
+
+  prints(mark: LogMark): void {
+    this.#mark = mark;
+    for (const worker of this.#workers) worker.postMessage({ kind: "prints", mark });
   }
 
   broadcast(request: WorkerRequest, onOutput: (output: TaskOutput) => void): Promise<readonly unknown[]> {

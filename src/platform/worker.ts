@@ -3,7 +3,7 @@ import { Arena } from "../arrow/mod.ts";
 import { ControlBlock, carryOut, type WorkerContext, type WorkerRequest } from "../exec/mod.ts";
 import { unpackBatches } from "./batch_transfer.ts";
 import { nodeCompression } from "./compression.ts";
-import { muteConsole, sendConsoleToBoth, sendConsoleToStderr } from "./console.ts";
+import { markConsole, muteConsole, sendConsoleToBoth, sendConsoleToStderr } from "./console.ts";
 import { nodeDisk } from "./disk.ts";
 import { serializeError } from "./error_transfer.ts";
 import { garbageCollector } from "./garbage.ts";
@@ -82,6 +82,7 @@ async function handle(message: ToWorker): Promise<void> {
     functions = null;
     return;
   }
+  if (message.kind === "prints") return markConsole(message.mark);
   const { id } = message;
   currentRequest = id;
   beat(1);

@@ -1,4 +1,5 @@
 import type { TaskOutput, WorkerRequest } from "../exec/mod.ts";
+import type { LogMark } from "../kernel/mod.ts";
 import type { PackedBatches } from "./batch_transfer.ts";
 import type { TransferredError } from "./error_transfer.ts";
 
@@ -39,7 +40,13 @@ export interface RequestMessage {
   readonly batches: PackedBatches | null;
 }
 
-export type ToWorker = RequestMessage | LoadMessage;
+/** What the job's code prints from now on belongs to this run of a task. */
+export interface PrintsMessage {
+  readonly kind: "prints";
+  readonly mark: LogMark;
+}
+
+export type ToWorker = RequestMessage | LoadMessage | PrintsMessage;
 
 export type FromWorker =
   | { readonly kind: "output"; readonly id: number; readonly output: TaskOutput }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { JOB_LOG_LIMITS, JobLog } from "../../src/agent/job_log.ts";
+import { withLogMark } from "../../src/kernel/mod.ts";
 import { nodeDisk } from "../../src/platform/disk.ts";
 import { ManualClock } from "../support/loopback.ts";
 
@@ -33,6 +34,24 @@ test("lines are put together from pieces, also within a character, each stream b
   log.write("out", euro.subarray(4));
   log.end();
   expect(await lines(log)).toEqual(["err oh", "out 10 €", "err no"]);
+});
+
+test("lines that tasks have marked are told with the task, and without its mark", async () => {
+  const { log } = made();
+  const mark = { task: "2.13", attempt: 1_048_587 };
+  log.write("out", bytes(`${withLogMark(mark, "one\ntwo")}\nplain\n\u0002not a mark\u0003\n`));
+  log.write("err", bytes(`begun ${withLogMark(mark, "three")}\n`));
+  log.end();
+  const found: unknown[] = [];
+  for await (const { task, attempt, text } of log.read({ follow: false, signal: never }))
+    found.push([task, attempt, text]);
+  expect(found).toEqual([
+    ["2.13", 1_048_587, "one"],
+    ["2.13", 1_048_587, "two"],
+    [null, undefined, "plain"],
+    [null, undefined, "\u0002not a mark\u0003"],
+    ["2.13", 1_048_587, "begun three"],
+  ]);
 });
 
 test("a long line is cut", async () => {

@@ -46,8 +46,9 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
     real.agent.release({ term: 1, jobId: order.jobId, upToAttempt: 1, keepResults: true, sinkPaths: [] });
     expect(real.agent.inventory({ term: 1 })).toMatchObject({ reports: [], results: [{ jobId: order.jobId }] });
     await eventually(async () => (await logText(order.jobId)).includes("row 4"));
-    for await (const { text, stream } of real.agent.logs({ jobId: order.jobId, follow: false }, never)) {
-      expect([text, stream]).toEqual([text, text.startsWith("row") ? "out" : "err"]);
+    for await (const line of real.agent.logs({ jobId: order.jobId, follow: false }, never)) {
+      const stream = line.text.startsWith("row") ? "out" : "err";
+      expect(line).toMatchObject({ stream, task: "0.0", attempt: 1, text: expect.stringMatching(/^(row|warned) \dn$/) });
     }
     real.agent.release({ term: 1, jobId: order.jobId, upToAttempt: 1, keepResults: false, sinkPaths: [] });
     expect(real.agent.inventory({ term: 1 }).results).toEqual([]);
@@ -125,6 +126,22 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
     expect(readdirSync(directory)).toEqual(["work"]);
     await second.agent.stop();
     rmSync(directory, { recursive: true });
+  });
+
+  const late = [
+    ["thrown", `setTimeout(() => { throw new Error("too late") }, 300)`],
+    ["rejected", `setTimeout(() => void Promise.reject(new Error("too late")), 300)`],
+  ] as const;
+  test.each(late)("an error that is %s after its task had ended is told in the job's log", async (_, code) => {
+    const job = await jobOf(`Stream.generate(1).map(() => { ${code}; return { x: 1 } }, { x: "int64" })`);
+    const order = await deploy(real, job);
+    await reported(real, order.jobId, ["finished"]);
+    const text = await eventually(async () => {
+      const found = await logText(order.jobId);
+      return found.includes("too late") ? found : null;
+    });
+    expect(text).toContain("after its task had ended");
+    real.agent.release({ term: 1, jobId: order.jobId, upToAttempt: 1, keepResults: false, sinkPaths: [] });
   });
 
   test("a task that needs more than its slot's memory fails with the reason, in the executor of several slots", async () => {

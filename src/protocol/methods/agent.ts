@@ -144,7 +144,9 @@ export const agentLogs = defineMethod({
   request: v.object({ jobId, follow: v.boolean() }),
   item: v.object({
     atMs: v.number(),
+    /** That printed it, as "fragment.index", and which run of it; null: not known. */
     task: v.nullable(text(64)),
+    attempt: v.optional(integer()),
     stream: v.picklist(["out", "err"]),
     text: text(65_536),
   }),

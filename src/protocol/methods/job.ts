@@ -234,7 +234,9 @@ export const jobLogs = defineMethod({
   item: v.object({
     atMs: wallMs,
     node: text(128),
+    /** That printed it, as "fragment.index", and which run of it; null: not known. */
     task: v.nullable(text(64)),
+    attempt: v.optional(integer()),
     stream: v.picklist(["out", "err"]),
     text: text(65_536),
   }),
