@@ -331,17 +331,11 @@ export class AgentJob {
       for (const run of this.#waiting.splice(0)) this.#over(run, this.#reportOf(run.order, "ended", messageOf(error)));
       return;
     }
-    if (executor !== this.#executor || this.#assigned !== this.attempt) return;
-    const runs = this.#waiting.splice(0);
-    this.#limitMemory(executor);
-    for (const run of runs) {
-      run.phase = "given";
-      executor.givenUpTo = Math.max(executor.givenUpTo, run.order.attempt);
-    }
+    if (executor !== this.#executor || this.#assigned !== this.attempt || this.#waiting.length === 0) return;
+    const runs = this.#give(executor);
     try {
       const tasks = runs.map(({ order }) => order);
-      const memoryBytes = this.#memoryBytes;
-      if (runs.length > 0) await executor.call(executorRun, { jobId: this.jobId, memoryBytes, tasks });
+      await executor.call(executorRun, { jobId: this.jobId, memoryBytes: this.#memoryBytes, tasks });
     } catch (error) {
       if (executor.isGone) return; // they are lost with it
       for (const run of runs) {
@@ -350,7 +344,25 @@ export class AgentJob {
     }
   }
 
-  /** The job's executor, with the job's newest attempt. */
+  /** From now on the runs that wait are in the executor. */
+  #give(executor: ExecutorProcess): readonly Run[] {
+    const runs = this.#waiting.splice(0);
+    this.#limitMemory(executor);
+    for (const run of runs) {
+      run.phase = "given";
+      executor.givenUpTo = Math.max(executor.givenUpTo, run.order.attempt);
+    }
+    return runs;
+  }
+
+  /** It has not taken them. */
+  #takeBack(runs: readonly Run[]): void {
+    const left = runs.filter((run) => run.phase === "given" && this.#runs.get(taskKey(run.order)) === run);
+    for (const run of left) run.phase = "waiting";
+    this.#waiting.unshift(...left);
+  }
+
+  /** The job's executor, with the job's newest attempt; the runs that waited before it came are in it. */
   async #ready(): Promise<ExecutorProcess> {
     for (let tries = 1; ; tries++) {
       // Its end makes room for another.
@@ -391,10 +403,10 @@ export class AgentJob {
     if (executor.isGone) throw new AgentError("no-executor", "The executor has ended meanwhile.", { retryable: true });
     this.#executor = executor;
     executor.jobId = this.jobId;
-    this.#limitMemory(executor);
-    const memoryBytes = this.#slotMemoryBytes;
     const { order, plan, bundlePath } = content;
-    const taskMemoryBytes = order.taskMemoryBytes === 0 ? memoryBytes : order.taskMemoryBytes;
+    const isNewest = order.jobAttempt === this.attempt;
+    const runs = isNewest ? this.#give(executor) : [];
+    const taskMemoryBytes = order.taskMemoryBytes === 0 ? this.#slotMemoryBytes : order.taskMemoryBytes;
     const body = {
       job: { ...order, taskMemoryBytes, plan: { hash: order.plan.hash, bytes: null } },
       plan,
@@ -402,8 +414,15 @@ export class AgentJob {
       credential: executor.credential(order.bundle === null ? null : this.jobId),
       keys: [...hooks.facts().keys],
       directory: executor.directory,
+      memoryBytes: this.#memoryBytes,
+      tasks: runs.map(({ order: task }) => task),
     };
-    await executor.call(executorAssign, body, { deadlineMs: ASSIGN_TIMEOUT_MS });
+    try {
+      await executor.call(executorAssign, body, { deadlineMs: ASSIGN_TIMEOUT_MS });
+    } catch (error) {
+      if (!executor.isGone) this.#takeBack(runs);
+      throw error;
+    }
     if (executor !== this.#executor) return;
     this.#assigned = order.jobAttempt;
     this.#parts.placed();

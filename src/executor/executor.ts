@@ -44,12 +44,15 @@ import { putInPlace, removeLeftovers } from "./task_disk.ts";
 /** How often garbage is looked for while tasks run. */
 const COLLECT_MS = 100;
 const TICKS_PER_METRICS = Math.max(1, Math.round(METRICS_MS / COLLECT_MS));
+/** How long the report that a run has begun waits for that of its end. */
+const BEGUN_HELD_MS = 20;
 /** Reports of one message. */
 const REPORTS_MAX = 1_000;
 /** Keeps calls whose answers the agent may take its time for. */
 const CALL_DEADLINE_MS = 60_000;
 
 type AssignRequest = v.InferOutput<typeof executorAssign.request>;
+type RunRequest = v.InferOutput<typeof executorRun.request>;
 type ClusterKeys = readonly { readonly keyId: string; readonly publicKey: Uint8Array }[];
 
 /** An executor process's work: serves its agent, and exchanges rows with the job's other executors. */
@@ -68,6 +71,9 @@ export class Executor {
   /** Orders that change which job it has come one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #reports: TaskReport[] = [];
+  #isSendingSoon = false;
+  /** Reports of the begin of runs wait. */
+  #cancelHeld: (() => void) | null = null;
   #isTicking = false;
   #ticks = 0;
   #hasEnded = false;
@@ -119,19 +125,22 @@ export class Executor {
     const { engine, clock } = this.#ports;
     return methodTable([
       on(executorAssign, async (request) => {
-        await this.#inTurn(() => this.#assign(request));
+        await this.#inTurn(async () => {
+          await this.#assign(request);
+          if (request.tasks.length > 0) this.#run({ ...request, jobId: request.job.jobId });
+        });
         return {};
       }),
-      on(executorRun, ({ jobId, memoryBytes, tasks }) => {
-        const assignment = this.#assigned(jobId);
-        assignment.limitMemory(memoryBytes);
-        for (const order of tasks) assignment.start(order);
-        this.#tickSoon();
+      on(executorRun, (request) => {
+        this.#run(request);
         return {};
       }),
-      on(executorCancel, ({ jobId, runs }) => {
-        const assignment = this.#assigned(jobId);
-        for (const run of runs) assignment.cancel(run);
+      on(executorCancel, async ({ jobId, runs }) => {
+        // They may have come with the job, which comes in turn.
+        await this.#inTurn(async () => {
+          const assignment = this.#assigned(jobId);
+          for (const run of runs) assignment.cancel(run);
+        });
         return {};
       }),
       on(executorCommit, async ({ jobId, run }) => {
@@ -180,6 +189,13 @@ export class Executor {
       },
       { job, planBytes: plan, bundlePath, directory, agent, slots },
     );
+  }
+
+  #run({ jobId, memoryBytes, tasks }: RunRequest): void {
+    const assignment = this.#assigned(jobId);
+    assignment.limitMemory(memoryBytes);
+    for (const order of tasks) assignment.start(order);
+    this.#tickSoon();
   }
 
   async #release(jobId: string): Promise<void> {
@@ -257,11 +273,25 @@ export class Executor {
     return this.#session;
   }
 
+  /** That a run has begun is told a little later: of a short one its end is enough. */
   #report(report: TaskReport): void {
-    if (this.#reports.push(report) === 1) this.#ports.clock.soon(() => this.#sendReports());
+    const { clock } = this.#ports;
+    if (report.status === "running") {
+      this.#reports.push(report);
+      this.#cancelHeld ??= clock.wake(BEGUN_HELD_MS, () => this.#sendReports());
+      return;
+    }
+    if (this.#cancelHeld !== null) this.#reports = this.#reports.filter((held) => !isSameRun(held, report));
+    this.#reports.push(report);
+    if (this.#isSendingSoon) return;
+    this.#isSendingSoon = true;
+    clock.soon(() => this.#sendReports());
   }
 
   #sendReports(): void {
+    this.#isSendingSoon = false;
+    this.#cancelHeld?.();
+    this.#cancelHeld = null;
     const reports = this.#reports;
     this.#reports = [];
     for (let at = 0; at < reports.length; at += REPORTS_MAX) {
@@ -301,4 +331,9 @@ export class Executor {
     this.#hasEnded = true;
     this.#ports.ended(reason);
   }
+}
+
+function isSameRun(a: TaskReport, b: TaskReport): boolean {
+  const isSameTask = a.task.fragment === b.task.fragment && a.task.index === b.task.index;
+  return isSameTask && a.attempt === b.attempt && a.jobId === b.jobId && a.jobAttempt === b.jobAttempt;
 }

@@ -314,6 +314,8 @@ export class TestCluster {
     };
     const directory = `${this.options.directory}/${agent.peer}`;
     return {
+      memoryBytes: this.options.jobMemoryBytes ?? 1 << 28,
+      tasks: [],
       job,
       plan: this.#planBytes,
       bundlePath: null,

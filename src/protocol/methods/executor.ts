@@ -38,7 +38,10 @@ export const executorReady = defineMethod({
   minRole: "guest",
 });
 
-/** A job's attempt is given to the executor. Again with a newer attempt: older ones are dropped. */
+/** Tasks to begin. `memoryBytes`: what the job may take in the arena from now on, in all slots together. */
+const run = { memoryBytes: integer(1), tasks: list(taskOrder, TASKS_MAX) };
+
+/** A job's attempt is given to the executor, with its first tasks. Again with a newer attempt: older ones are dropped. */
 export const executorAssign = defineMethod({
   name: "executor.assign",
   request: v.object({
@@ -50,15 +53,16 @@ export const executorAssign = defineMethod({
     credential: bytes(4_096),
     keys: clusterKeys,
     directory: text(4_096),
+    ...run,
   }),
   reply: v.object({}),
   minRole: "node",
 });
 
-/** Begins tasks; reports follow. `memoryBytes`: what the job may take in the arena from now on, in all slots together. */
+/** Begins tasks; reports follow. */
 export const executorRun = defineMethod({
   name: "executor.run",
-  request: v.object({ jobId, memoryBytes: integer(1), tasks: list(taskOrder, TASKS_MAX) }),
+  request: v.object({ jobId, ...run }),
   reply: v.object({}),
   minRole: "node",
 });

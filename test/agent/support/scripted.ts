@@ -127,8 +127,9 @@ export class FakeExecutor implements SpawnedProcess {
 
   #methods() {
     return methodTable([
-      on(executorAssign, ({ job, bundlePath }) => {
+      on(executorAssign, ({ job, bundlePath, tasks }) => {
         this.assigned.push({ jobId: job.jobId, jobAttempt: job.jobAttempt, bundlePath });
+        this.orders.push(...tasks);
         return {};
       }),
       on(executorRun, ({ tasks }) => {
