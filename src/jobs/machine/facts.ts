@@ -77,6 +77,11 @@ export interface Prepared {
   readonly peer: PeerId;
 }
 
+export interface StateStep {
+  readonly state: JobState;
+  readonly sinceMs: number;
+}
+
 export type Action =
   /** To be committed; comes back as "moved". */
   | {
@@ -85,6 +90,8 @@ export type Action =
       readonly to: JobState;
       readonly attempt: number;
       readonly reason: string;
+      /** States on its way that it was in, or is in for no time, and since when: told with this move. */
+      readonly via?: readonly StateStep[];
       /** With a move to finishing: what the sinks have prepared, for a later JobManager to find. */
       readonly prepared?: readonly Prepared[];
     }
@@ -128,6 +135,8 @@ export interface MachineSettings {
   readonly restartsMax: number;
   readonly backoffMs: number;
   readonly backoffMsMax: number;
+  /** A state that the job leaves sooner by itself is in the log together with the next one only. */
+  readonly shownAfterMs: number;
   /** A task that has not begun by then is begun elsewhere. */
   readonly deployTimeoutMs: number;
   /** A task that has not ended by then loses its executor. */
@@ -145,6 +154,7 @@ export const MACHINE_DEFAULTS: MachineSettings = {
   restartsMax: 1,
   backoffMs: 200,
   backoffMsMax: 10_000,
+  shownAfterMs: 200,
   deployTimeoutMs: 30_000,
   cancelTimeoutMs: 10_000,
   commitWaitMs: 60_000,

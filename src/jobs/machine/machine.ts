@@ -3,7 +3,7 @@
  * log says so ("moved"); until then nothing is decided. A new JobManager starts from the log's last move and from what
  * agents tell of their tasks.
  */
-import { invariant, unreachable } from "../../kernel/mod.ts";
+import { invariant, type PeerId, unreachable } from "../../kernel/mod.ts";
 import type { PlanOutline, TaskVertex } from "../physical/mod.ts";
 import { type AgentFacts, Placement, type TaskNeeds } from "../placement/mod.ts";
 import { canMove, isEnded, type JobState } from "../states.ts";
@@ -14,6 +14,7 @@ import {
   MACHINE_DEFAULTS,
   type MachineSettings,
   type Prepared,
+  type StateStep,
   type TaskReport,
   type UserVerb,
 } from "./facts.ts";
@@ -80,6 +81,10 @@ export class JobMachine {
   /** What agents told before the plan was there, and what was lost meanwhile. */
   readonly #early: (TaskReport | Loss)[] = [];
   #restartDueMs = 0;
+  /** Since when it is in its state. */
+  #sinceMs: number | null = null;
+  /** When the first task of the attempt was seen to run. */
+  #begunMs: number | null = null;
   readonly #prepared: readonly Prepared[];
   #isReleased = false;
   #wantedSlots = 0;
@@ -115,6 +120,7 @@ export class JobMachine {
 
   /** What has happened at once is decided about once. */
   steps(facts: readonly Fact[], nowMs: number): Action[] {
+    this.#sinceMs ??= nowMs;
     const taken = facts.flatMap((fact) => this.#take(fact, nowMs));
     return [...taken, ...this.#decide(nowMs)];
   }
@@ -137,7 +143,7 @@ export class JobMachine {
 
   /** Whether any of its tasks has ever been deployed in this attempt. */
   get hasBegun(): boolean {
-    return this.#tasks?.records.some(({ status, attempt }) => status !== "waiting" || attempt > 0) ?? false;
+    return this.#tasks?.hasDeployed ?? false;
   }
 
   /** When a "tick" would change something; null when only other facts can. */
@@ -145,6 +151,7 @@ export class JobMachine {
     const dueMs = [this.#tasks?.nextDueMs(nowMs) ?? null];
     if (this.#at.state === "restarting" && this.#moving === null) dueMs.push(this.#restartDueMs);
     if (this.#at.state === "finishing" && this.#moving === null) dueMs.push(this.#commitDueMs);
+    if (this.#moving === null) dueMs.push(this.#shownDueMs);
     const due = dueMs.filter((each) => each !== null);
     return due.length === 0 ? null : Math.min(...due);
   }
@@ -153,6 +160,13 @@ export class JobMachine {
   get awaited(): (Prepared & { readonly reason: string }) | null {
     const tasks = this.#at.state === "finishing" ? this.#tasks : null;
     return tasks?.commits.awaited(tasks.openSinks) ?? null;
+  }
+
+  /** When the log has to be told of a state that lasts. */
+  get #shownDueMs(): number | null {
+    const isCompiling = this.#at.state === "submitted" && this.#plan === null && this.#planProblem === null;
+    const sinceMs = isCompiling ? this.#sinceMs : this.#at.state === "scheduling" ? this.#begunMs : null;
+    return sinceMs === null || this.#isAdopting ? null : sinceMs + this.#settings.shownAfterMs;
   }
 
   get #commitDueMs(): number | null {
@@ -199,6 +213,8 @@ export class JobMachine {
 
   #moved({ state, attempt, reason }: MachineOptions["at"], nowMs: number): Action[] {
     this.#at = { state, attempt, reason };
+    this.#sinceMs = nowMs;
+    this.#begunMs = null;
     this.#moving = null;
     if (!isEnded(state)) this.#isReleased = false;
     else this.#hopeless = null;
@@ -282,10 +298,8 @@ export class JobMachine {
     if (this.#isAdopting) return [];
     switch (state) {
       case "submitted":
-        return this.#move("compiling", "");
       case "compiling":
-        if (this.#planProblem !== null) return this.#move("failing", FINAL + this.#planProblem);
-        return this.#plan === null ? this.#compile() : this.#move("scheduling", "");
+        return this.#decideCompiling(nowMs);
       case "scheduling":
       case "running":
         return this.#decideWork(nowMs);
@@ -326,26 +340,39 @@ export class JobMachine {
     return [{ kind: "refuse", verb: wish, reason: `the job is ${state} by now` }];
   }
 
+  #decideCompiling(nowMs: number): Action[] {
+    const sinceMs = this.#sinceMs ?? nowMs;
+    const isTold = this.#at.state === "compiling";
+    const via: StateStep[] = isTold ? [] : [{ state: "compiling", sinceMs }];
+    if (this.#planProblem !== null) return this.#move("failing", FINAL + this.#planProblem, { via });
+    if (this.#plan !== null) return this.#move("scheduling", "", { via });
+    const lasts = !isTold && nowMs >= sinceMs + this.#settings.shownAfterMs;
+    return [...this.#compile(), ...(lasts ? this.#move("compiling", "") : [])];
+  }
+
   #decideWork(nowMs: number): Action[] {
     const tasks = this.#tasks;
     if (tasks === null) return this.#planProblem === null ? [] : this.#move("failing", FINAL + this.#planProblem);
+    const isTold = this.#at.state === "running";
+    if (!isTold && tasks.hasBegun) this.#begunMs ??= nowMs;
+    const begunMs = isTold ? null : this.#begunMs;
+    const via: StateStep[] = begunMs === null ? [] : [{ state: "running", sinceMs: begunMs }];
     const { fatal } = tasks;
-    if (fatal !== null) return this.#move("failing", fatal.isFinal ? FINAL + fatal.reason : fatal.reason);
+    if (fatal !== null) return this.#move("failing", fatal.isFinal ? FINAL + fatal.reason : fatal.reason, { via });
     const deployed = this.#schedule(tasks, nowMs);
-    if (this.#at.state === "scheduling") {
-      const hasBegun = tasks.records.some(({ status }) => status !== "waiting" && status !== "deployed");
-      return hasBegun || tasks.rootNumbers.length === 0 ? [...deployed, ...this.#move("running", "")] : deployed;
-    }
-    if (!this.#areRootsMade(tasks)) return deployed;
-    tasks.isFinishing = true;
-    return [...deployed, ...this.#move("finishing", "", preparedOf(tasks.openSinks))];
+    if (tasks.areRootsMade) return [...deployed, ...this.#finish(tasks, via, nowMs)];
+    const lasts = begunMs !== null && nowMs >= begunMs + this.#settings.shownAfterMs;
+    return lasts ? [...deployed, ...this.#move("running", "")] : deployed;
   }
 
-  #areRootsMade(tasks: Tasks): boolean {
-    return tasks.rootNumbers.every((number) => {
-      const { status } = tasks.at(number);
-      return status === "finished" || status === "committed";
-    });
+  /** Where nothing is to be done before the end, both are one move. */
+  #finish(tasks: Tasks, before: readonly StateStep[], nowMs: number): Action[] {
+    tasks.isFinishing = true;
+    const isTold = this.#at.state === "running" || before.length > 0;
+    const via: StateStep[] = isTold ? [...before] : [{ state: "running", sinceMs: nowMs }];
+    const open = tasks.openSinks;
+    if (open.length > 0 || tasks.live.size > 0) return this.#move("finishing", "", { via, prepared: preparedOf(open) });
+    return this.#move("finished", "", { via: [...via, { state: "finishing", sinceMs: nowMs }] });
   }
 
   #schedule(tasks: Tasks, nowMs: number): Action[] {
@@ -386,18 +413,24 @@ export class JobMachine {
 
   /** Agents with the slots that the job's own tasks are not in. */
   #freeAgents(tasks: Tasks): readonly AgentFacts[] {
-    const used = new Set<string>();
-    for (const { peer, slot } of tasks.live) used.add(`${peer}/${slot}`);
+    const used = new Map<PeerId, Set<number>>();
+    for (const { peer, slot } of tasks.live) {
+      if (peer === null) continue;
+      const slots = used.get(peer);
+      if (slots === undefined) used.set(peer, new Set([slot]));
+      else slots.add(slot);
+    }
     if (used.size === 0) return this.#agents;
     return this.#agents.map((agent) => {
-      return { ...agent, freeSlots: agent.freeSlots.filter((slot) => !used.has(`${agent.peer}/${slot}`)) };
+      const slots = agent.freeSlots.length === 0 ? undefined : used.get(agent.peer);
+      return slots === undefined ? agent : { ...agent, freeSlots: agent.freeSlots.filter((slot) => !slots.has(slot)) };
     });
   }
 
   #decideFinishing(nowMs: number): Action[] {
     const tasks = this.#tasks;
     if (tasks === null) return this.#planProblem === null ? [] : this.#move("failing", FINAL + this.#planProblem);
-    if (!this.#areRootsMade(tasks)) return this.#move("failing", `${HALF}rows for the client were lost`);
+    if (!tasks.areRootsMade) return this.#move("failing", `${HALF}rows for the client were lost`);
     const ending = [...tasks.live].flatMap((record) => tasks.cancel(record, nowMs));
     const open = tasks.openSinks;
     if (open.length === 0 && tasks.live.size === 0) return this.#move("finished", "");
@@ -429,10 +462,12 @@ export class JobMachine {
     return [{ kind: "compile" }];
   }
 
-  #move(to: JobState, reason: string, prepared: readonly Prepared[] = []): Action[] {
+  #move(to: JobState, reason: string, how: Pick<Extract<Action, { kind: "move" }>, "via" | "prepared"> = {}): Action[] {
     const { state: from, attempt } = this.#at;
+    const { via = [], prepared = [] } = how;
     this.#moving = to;
-    return [{ kind: "move", from, to, attempt, reason, ...(prepared.length === 0 ? {} : { prepared }) }];
+    const more = { ...(via.length === 0 ? {} : { via }), ...(prepared.length === 0 ? {} : { prepared }) };
+    return [{ kind: "move", from, to, attempt, reason, ...more }];
   }
 
   #release(): Action[] {

@@ -15,6 +15,7 @@ import {
   type TaskRecord,
   type TaskStatus,
 } from "./task_record.ts";
+import { wantedRegions } from "./wanted.ts";
 
 /** The tasks of one attempt of a job: what each does, and what follows from what happens to one for the others. */
 export class Tasks {
@@ -25,6 +26,9 @@ export class Tasks {
   fatal: { readonly reason: string; readonly isFinal: boolean } | null = null;
   /** The job finishes with what its roots have given: nothing runs again, and what is lost undoes nothing else. */
   isFinishing = false;
+  /** Any task was ever deployed, or has begun. */
+  hasDeployed = false;
+  hasBegun = false;
   readonly commits: Commits;
   readonly #settings: MachineSettings;
   /** By fragment: exchanges that it reads. */
@@ -34,8 +38,11 @@ export class Tasks {
   readonly #delayed = new Set<TaskRecord>();
   /** By fragment: tasks that have not given all of their rows. */
   readonly #undone: number[];
+  /** Null when tasks have become done, or undone, since. */
+  #wanted: readonly (readonly number[])[] | null = null;
   /** Tasks whose rows leave the job. */
   readonly rootNumbers: readonly number[];
+  readonly #rootFragments: readonly number[];
   /** What tasks that were taken over read. */
   readonly #adoptedInputs = new Map<number, readonly InputPlace[]>();
 
@@ -64,6 +71,7 @@ export class Tasks {
     this.#undone = plan.fragments.map(({ parallelism }) => parallelism);
     const isRoot = (record: TaskRecord) => this.fragmentOf(record).output.kind !== "exchanges";
     this.rootNumbers = this.records.flatMap((record, number) => (isRoot(record) ? [number] : []));
+    this.#rootFragments = plan.fragments.filter(({ output }) => output.kind !== "exchanges").map(({ id }) => id);
   }
 
   at(number: number): TaskRecord {
@@ -79,6 +87,11 @@ export class Tasks {
 
   fragmentOf(record: TaskRecord): FragmentOutline {
     return this.plan.fragments[record.task.fragment] as FragmentOutline;
+  }
+
+  /** All rows that leave the job are given. */
+  get areRootsMade(): boolean {
+    return this.#rootFragments.every((fragment) => this.#undone[fragment] === 0);
   }
 
   /** Tasks with a sink whose file does not stand yet. */
@@ -298,22 +311,8 @@ export class Tasks {
 
   /** Regions without which the roots cannot be made and which are not done. */
   wanted(): readonly (readonly number[])[] {
-    const found = new Set<number>();
-    const seen = new Set<readonly number[]>();
-    const open = [...this.rootNumbers];
-    for (let number = open.pop(); number !== undefined; number = open.pop()) {
-      const region = this.graph.regionOf[number] as number;
-      if (isDone(this.at(number).status) || found.has(region)) continue;
-      found.add(region);
-      for (const member of this.graph.regions[region] as readonly number[]) {
-        const producers = this.graph.producers[member] as readonly number[];
-        // Tasks of a fragment share the list.
-        if (seen.has(producers)) continue;
-        seen.add(producers);
-        for (const producer of producers) open.push(producer);
-      }
-    }
-    return [...found].sort((a, b) => a - b).map((region) => this.graph.regions[region] as readonly number[]);
+    this.#wanted ??= wantedRegions(this.graph, this.rootNumbers, (number) => isDone(this.at(number).status));
+    return this.#wanted;
   }
 
   /** Makes ready for a region that runs again: whoever has read what it cannot give again the same starts anew. */
@@ -451,10 +450,15 @@ export class Tasks {
   /** The one place where a status changes: what is counted follows it. */
   #set(record: TaskRecord, status: TaskStatus, nowMs: number): void {
     const change = Number(isDone(record.status)) - Number(isDone(status));
+    if (change !== 0) this.#wanted = null;
     const { fragment } = record.task;
     this.#undone[fragment] = (this.#undone[fragment] as number) + change;
     record.status = status;
     record.sinceMs = nowMs;
+    if (status !== "waiting") {
+      this.hasDeployed = true;
+      this.hasBegun ||= status !== "deployed";
+    }
     if (isLive(record)) this.#live.add(record);
     else this.#live.delete(record);
     if (status === "waiting" && record.notBeforeMs > nowMs) this.#delayed.add(record);

@@ -71,13 +71,17 @@ export function placeTasks(
 export class Placement {
   readonly #candidates: readonly Candidate[];
   readonly #options: PlaceOptions;
+  readonly #agentCount: number;
   #freeCount = 0;
   #turn: number;
 
   constructor(agents: readonly AgentFacts[], options: PlaceOptions) {
-    const inOrder = [...agents].sort((a, b) => (a.peer < b.peer ? -1 : a.peer > b.peer ? 1 : 0));
-    this.#candidates = inOrder.map((facts, at) => ({ at, facts, free: [...facts.freeSlots].sort((a, b) => a - b) }));
+    const inOrder = areSorted(agents) ? agents : [...agents].sort((a, b) => (a.peer < b.peer ? -1 : 1));
+    this.#candidates = inOrder.flatMap((facts, at) => {
+      return facts.freeSlots.length === 0 ? [] : [{ at, facts, free: [...facts.freeSlots].sort((a, b) => a - b) }];
+    });
     this.#options = options;
+    this.#agentCount = agents.length;
     this.#turn = hashOf(options.seed);
     for (const { free } of this.#candidates) this.#freeCount += free.length;
   }
@@ -88,7 +92,7 @@ export class Placement {
     const able = this.#candidates.filter(
       ({ facts, free }) => free.length > 0 && facts.slotMemoryBytes >= needs.memoryBytes,
     );
-    const chosen = choose(able, needs, { ...this.#options, turn: this.#turn, count: this.#candidates.length });
+    const chosen = choose(able, needs, { ...this.#options, turn: this.#turn, count: this.#agentCount });
     const slot = chosen?.free.shift();
     if (chosen === undefined || slot === undefined) return null;
     this.#turn = chosen.at + 1;
@@ -131,32 +135,53 @@ function choose(
       return able.find(({ at }) => at >= turn % count) ?? able[0];
     case "hash": {
       const { fragment, index } = needs.task;
-      return best(able, ({ facts }) => [hashOf(`${seed}/${fragment}/${index}/${facts.peer}`)]);
+      return best(able, (one) => hashOf(`${seed}/${fragment}/${index}/${one.facts.peer}`));
     }
     case "loadBalanced":
-      return best(able, (candidate) => [freeShare(candidate)]);
+      return best(able, freeShare);
     case "locality":
-      return best(able, (candidate) => [bytesAt(needs, candidate), freeShare(candidate)]);
+      return best(where(able, { ...needs, near: [] }), (one) => bytesAt(needs, one), freeShare);
     case "coLocated":
-      return best(able, (candidate) => [nearness(needs, candidate), bytesAt(needs, candidate), freeShare(candidate)]);
+      return best(
+        where(able, needs),
+        (one) => nearness(needs, one),
+        (one) => bytesAt(needs, one),
+        freeShare,
+      );
     default:
       return unreachable(strategy);
   }
 }
 
-/** The one with the greatest score, compared number by number; the first of equals. */
-function best(able: readonly Candidate[], score: (candidate: Candidate) => readonly number[]): Candidate | undefined {
-  let winner: { readonly candidate: Candidate; readonly score: readonly number[] } | undefined;
-  for (const candidate of able) {
-    const own = score(candidate);
-    if (winner === undefined || isGreater(own, winner.score)) winner = { candidate, score: own };
-  }
-  return winner?.candidate;
+/** Those that have of the task's input or are near, if there are any: all others are worse, and equal but for their load. */
+function where(able: readonly Candidate[], { inputBytes, near = [] }: TaskNeeds): readonly Candidate[] {
+  if ((inputBytes?.size ?? 0) === 0 && near.length === 0) return able;
+  const better = able.filter(({ facts: { peer } }) => (inputBytes?.get(peer) ?? 0) > 0 || near.includes(peer));
+  return better.length === 0 ? able : better;
 }
 
-function isGreater(a: readonly number[], b: readonly number[]): boolean {
-  const at = a.findIndex((value, i) => value !== b[i]);
-  return at >= 0 && (a[at] as number) > (b[at] as number);
+/** The one with the greatest score by the first measure that tells them apart; the first of equals. */
+function best(
+  able: readonly Candidate[],
+  ...measures: readonly ((candidate: Candidate) => number)[]
+): Candidate | undefined {
+  let winner = able[0];
+  for (let at = 1; at < able.length; at++) {
+    const candidate = able[at] as Candidate;
+    for (const measure of measures) {
+      const difference = measure(candidate) - measure(winner as Candidate);
+      if (difference > 0) winner = candidate;
+      if (difference !== 0) break;
+    }
+  }
+  return winner;
+}
+
+function areSorted(agents: readonly AgentFacts[]): boolean {
+  for (let at = 1; at < agents.length; at++) {
+    if ((agents[at - 1] as AgentFacts).peer > (agents[at] as AgentFacts).peer) return false;
+  }
+  return true;
 }
 
 function freeShare({ facts, free }: Candidate): number {

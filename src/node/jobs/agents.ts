@@ -7,11 +7,12 @@
  */
 import type * as v from "valibot";
 import type { Health } from "../../cluster/mod.ts";
-import type { AgentFacts } from "../../jobs/mod.ts";
 import { type Clock, type Log, type PeerId, SageError } from "../../kernel/mod.ts";
 import { agentDeploy, agentInventory, type CallMethod, type Sent } from "../../protocol/mod.ts";
+import type { FreeAgent } from "./allocation.ts";
 import type { AgentCalls } from "./calls.ts";
 import { pause } from "./pause.ts";
+import type { UsedSlots } from "./used_slots.ts";
 
 export type Inventory = v.InferOutput<typeof agentInventory.reply>;
 export type DeployOrder = v.InferOutput<typeof agentDeploy.request>;
@@ -71,6 +72,8 @@ const ORDER_DEADLINE_MS = 10_000;
 export class Agents {
   readonly #options: AgentsOptions;
   readonly #entries = new Map<PeerId, Entry>();
+  /** By name; null when others have come or gone. */
+  #sorted: Entry[] | null = null;
   readonly #ended = new AbortController();
 
   constructor(options: AgentsOptions) {
@@ -84,6 +87,7 @@ export class Agents {
     for (const [peer, entry] of this.#entries) {
       if (members.has(peer)) continue;
       this.#entries.delete(peer);
+      this.#sorted = null;
       this.#lose(entry, "its node was taken out of the cluster");
     }
   }
@@ -91,6 +95,7 @@ export class Agents {
   stop(): void {
     this.#ended.abort();
     this.#entries.clear();
+    this.#sorted = null;
   }
 
   /** Whether all have told what they have, or are lost. */
@@ -106,15 +111,21 @@ export class Agents {
     return this.#entries.get(peer)?.state === "present";
   }
 
-  /** What agents that are there offer; those that are about to go get nothing new. */
-  facts(): (Omit<AgentFacts, "freeSlots"> & { readonly freeSlots: number[] })[] {
+  /** What agents that are there offer, in the order of their names; those that are about to go get nothing new. */
+  facts(used: Pick<UsedSlots, "of">): FreeAgent[] {
     const nowMs = this.#options.clock.nowMs();
-    const usable = [...this.#entries.values()].filter(
-      ({ state, peer, restsUntilMs }) =>
-        state === "present" && restsUntilMs <= nowMs && !isGoing(this.#options.healthOf(peer)),
-    );
-    return usable.map(({ peer, slotCount, slotMemoryBytes, load }) => {
-      return { peer, slotCount, slotMemoryBytes, load, freeSlots: Array.from({ length: slotCount }, (_, i) => i) };
+    this.#sorted ??= [...this.#entries.values()].sort((a, b) => (a.peer < b.peer ? -1 : 1));
+    const { healthOf } = this.#options;
+    return this.#sorted.flatMap((entry): FreeAgent[] => {
+      const { state, peer, restsUntilMs, slotCount, slotMemoryBytes, load } = entry;
+      if (state !== "present" || restsUntilMs > nowMs) return [];
+      const taken = used.of(peer);
+      // A full agent is looked at no further: in a busy cluster almost all are.
+      if (taken.size >= slotCount) return [{ peer, slotCount, slotMemoryBytes, load, freeSlots: [] }];
+      if (isGoing(healthOf(peer))) return [];
+      const freeSlots: number[] = [];
+      for (let slot = 0; slot < slotCount; slot++) if (!taken.has(slot)) freeSlots.push(slot);
+      return [{ peer, slotCount, slotMemoryBytes, load, freeSlots }];
     });
   }
 
@@ -165,6 +176,7 @@ export class Agents {
       restsUntilMs: 0,
     };
     this.#entries.set(peer, entry);
+    this.#sorted = null;
     this.#ask(entry);
   }
 

@@ -243,8 +243,6 @@ export class JobDriver {
   #act(action: Action): void {
     switch (action.kind) {
       case "move":
-        // The log is told meanwhile; what is made is of no use should it refuse.
-        if (action.to === "compiling") this.compiler.start();
         return this.#host.move(this, { ...action, reason: clipped(action.reason, REASON_CHARS_MAX) });
       case "compile":
         if (isCalledOff(this.machine.state) && this.compiler.noted() === null) {

@@ -26,9 +26,8 @@ export interface LogWriterOptions {
   readonly isStopped: () => boolean;
 }
 
-export type Move = Extract<Action, { kind: "move" }>;
+type Move = Extract<Action, { kind: "move" }>;
 
-const NOTHING = { made: null, asker: null };
 const RETRY_MS = 500;
 /** Content that another job held too may go with that job, just before this one takes hold of it. */
 const GONE_MAX = 5;
@@ -40,27 +39,20 @@ export class LogWriter {
     this.#options = options;
   }
 
-  /**
-   * Until the log has moved the job, this way or another; the job learns of it when that is applied. `next` is tried once: it
-   * comes to nothing where the move before it did not happen.
-   */
+  /** Until the log has moved the job, this way or another; the job learns of it when that is applied. */
   async move(
     driver: JobDriver,
     action: Move,
-    of: { readonly made: Made | null; readonly next: Move | null; readonly asker: Asker | null },
+    of: { readonly made: Made | null; readonly asker: Asker | null },
   ): Promise<void> {
     const { isStopped, log, clock } = this.#options;
     let step = action;
     let carried = of.made;
-    let following = of.next;
     let { asker } = of;
     let goneCount = 0;
     while (!isStopped() && this.#isAt(driver.jobId, action)) {
       try {
-        const proposed = this.#propose(driver, step, { made: carried, asker });
-        if (following !== null) this.#propose(driver, following, NOTHING).catch(() => undefined);
-        following = null;
-        const outcome = await proposed;
+        const outcome = await this.#propose(driver, step, { made: carried, asker });
         if (outcome.ok) return;
         // Under the asker's name the log would answer the same again.
         asker = null;
@@ -71,7 +63,8 @@ export class LogWriter {
         log.write("warn", "job not moved", { job: driver.number, to, code, reason: message });
         if (code !== "stale" && canMove(action.from, "failing")) {
           // What the log will not take makes the job fail, with the log's reason.
-          step = { ...action, to: "failing", reason: finalReason(message) };
+          const { kind, from, attempt } = action;
+          step = { kind, from, to: "failing", attempt, reason: finalReason(message) };
           carried = null;
         }
         if (code === "stale") break;
@@ -102,8 +95,11 @@ export class LogWriter {
   ) {
     const { term, propose } = this.#options;
     const { jobId } = driver;
-    const { from, to, attempt, reason } = action;
-    const move = { kind: "job.move", jobId, from, to, attempt, reason, term } as const;
+    const { from, to, attempt, reason, via = [] } = action;
+    const nowMs = this.#options.clock.nowMs();
+    const steps = via.map(({ state, sinceMs }) => ({ state, agoMs: Math.max(0, Math.round(nowMs - sinceMs)) }));
+    const way = steps.length === 0 ? {} : { via: steps };
+    const move = { kind: "job.move", jobId, from, to, attempt, reason, term, ...way } as const;
     if (made === null) return propose({ ...move, ...notesOf(driver, action) }, asker);
     const notes = encodeNotes(made.notes);
     const { state } = this.#options.replica;

@@ -7,15 +7,17 @@ import type { JobsReport } from "../../agent/mod.ts";
 import { type ApplyResult, type Command, type Health, type JobRecord } from "../../cluster/mod.ts";
 import { type Action, type AgentFacts, isEnded, type JobState, runName, type UserVerb } from "../../jobs/mod.ts";
 import type { Clock, Keys, Log, PeerId, Timers } from "../../kernel/mod.ts";
-import { agentRelease, type TaskReport } from "../../protocol/mod.ts";
+import type { TaskReport } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import type { Replica } from "../replica.ts";
 import { Agents, type DeployOrder, type Inventory } from "./agents.ts";
-import { allocate, type Claim, type FreeAgent, withoutUsed } from "./allocation.ts";
+import { allocate, type Claim, type FreeAgent } from "./allocation.ts";
 import type { AgentCalls } from "./calls.ts";
 import type { Contents } from "./contents.ts";
 import { type Asker, type DriverHost, JobDriver } from "./driver.ts";
-import { LogWriter, type Move } from "./log_writer.ts";
+import { Holders, type KeptRun } from "./holders.ts";
+import { LogWriter } from "./log_writer.ts";
+import { UsedSlots } from "./used_slots.ts";
 
 export interface ManagerOptions {
   readonly term: number;
@@ -55,10 +57,9 @@ export class JobManager implements DriverHost {
   readonly #woken = new Set<JobDriver>();
   /** Want slots, or did when they were asked last. */
   readonly #hungry = new Set<JobDriver>();
+  readonly #used = new UsedSlots();
   /** Agents that have, or may have, something of a job. */
-  readonly #holders = new Map<string, Set<PeerId>>();
-  /** Where rows for clients lie of jobs that this JobManager has not run: by job, then by `fragment.index`. */
-  readonly #kept = new Map<string, Map<string, KeptRun>>();
+  readonly #holders: Holders;
   readonly #known = new Set<string>();
   #isInventoryDone = false;
   #isTurnDue = false;
@@ -91,6 +92,13 @@ export class JobManager implements DriverHost {
         this.#drivers.get(jobId)?.feed({ kind: "inventory", peer, runs: new Set(), reason });
       },
       refused: (peer, order, reason) => this.#refused(peer, order, reason),
+    });
+    this.#holders = new Holders({
+      term,
+      agents: this.agents,
+      record: (jobId) => this.record(jobId),
+      outlineOf: (jobId) => this.driver(jobId)?.loadOutline(this.#ended.signal) ?? Promise.resolve(null),
+      isStopped: () => this.#isStopped,
     });
     this.#writer = new LogWriter({
       term,
@@ -135,7 +143,7 @@ export class JobManager implements DriverHost {
   }
 
   slots() {
-    return this.agents.facts();
+    return this.agents.facts(this.#used);
   }
 
   offered(): readonly AgentFacts[] {
@@ -148,14 +156,12 @@ export class JobManager implements DriverHost {
   }
 
   touched(jobId: string, peer: PeerId): void {
-    const peers = this.#holders.get(jobId);
-    if (peers === undefined) this.#holders.set(jobId, new Set([peer]));
-    else peers.add(peer);
+    this.#holders.add(jobId, peer);
   }
 
   /** Agents that may have something of the job. */
   holdersOf(jobId: string): readonly PeerId[] {
-    return [...(this.#holders.get(jobId) ?? [])];
+    return this.#holders.of(jobId);
   }
 
   /** All agents have told what they have, or are lost. */
@@ -171,7 +177,7 @@ export class JobManager implements DriverHost {
 
   /** Where the rows of a task lie that ran under an earlier JobManager. */
   keptRun(jobId: string, name: string): KeptRun | null {
-    return this.#kept.get(jobId)?.get(name) ?? null;
+    return this.#holders.keptRun(jobId, name);
   }
 
   /** Also for jobs that have ended; null when the log has none. */
@@ -191,23 +197,14 @@ export class JobManager implements DriverHost {
   }
 
   move(driver: JobDriver, action: Extract<Action, { kind: "move" }>): void {
-    const { made } = driver.compiler;
-    const next = this.#afterwards(driver, action);
-    void this.#writer.move(driver, action, { made, next, asker: driver.askerOf(action) });
-  }
-
-  /** Where nothing is to be done in between, the move behind is made with it. */
-  #afterwards(driver: JobDriver, { to, attempt }: Extract<Action, { kind: "move" }>): Move | null {
-    const hasSinks = driver.outline?.fragments.some(({ output }) => output.kind === "sink") ?? true;
-    if (to !== "finishing" || hasSinks || driver.machine.live.size > 0) return null;
-    return { kind: "move", from: to, to: "finished", attempt, reason: "" };
+    void this.#writer.move(driver, action, { made: driver.compiler.made, asker: driver.askerOf(action) });
   }
 
   release(driver: JobDriver, upToAttempt: number): void {
     const { state, attempt } = driver.machine;
     const keepResults = state === "finished" && upToAttempt === attempt;
     const sinkPaths = driver.outline?.sinkPaths ?? [];
-    this.#release(driver.jobId, { upToAttempt, keepResults, sinkPaths, isDisturbed: driver.isDisturbed });
+    this.#holders.release(driver.jobId, { upToAttempt, keepResults, sinkPaths, isDisturbed: driver.isDisturbed });
   }
 
   /** @throws {NodeError} not-possible, not-leader */
@@ -248,7 +245,7 @@ export class JobManager implements DriverHost {
     for (const report of reports) this.#report(peer, report as TaskReport); // read-only there
     for (const { jobId, ...of } of lost) {
       const { upToAttempt, reason, isUnexplained = false } = of;
-      if (this.#isOver(jobId)) this.#sweep(jobId, peer);
+      if (this.#isOver(jobId)) this.#holders.sweep(jobId, peer);
       else this.#drivers.get(jobId)?.feed({ kind: "executorLost", peer, upToAttempt, reason, isUnexplained });
     }
     for (const { jobId, jobAttempt, run, metrics: counters } of metrics) {
@@ -259,7 +256,7 @@ export class JobManager implements DriverHost {
   }
 
   #report(peer: PeerId, report: TaskReport): void {
-    if (this.#isOver(report.jobId)) return this.#sweep(report.jobId, peer);
+    if (this.#isOver(report.jobId)) return this.#holders.sweep(report.jobId, peer);
     this.#drivers.get(report.jobId)?.report(peer, report);
   }
 
@@ -313,8 +310,11 @@ export class JobManager implements DriverHost {
       this.#known.delete(jobId);
       const driver = this.#drivers.get(jobId);
       this.#drivers.delete(jobId);
-      this.#hungry.delete(driver as JobDriver);
-      this.#release(jobId, {
+      if (driver !== undefined) {
+        this.#hungry.delete(driver);
+        this.#used.set(driver, []);
+      }
+      this.#holders.release(jobId, {
         upToAttempt: Number.MAX_SAFE_INTEGER,
         keepResults: false,
         sinkPaths: [],
@@ -322,45 +322,6 @@ export class JobManager implements DriverHost {
       });
       driver?.stop("The job was deleted.");
     }
-  }
-
-  #release(
-    jobId: string,
-    how: {
-      readonly upToAttempt: number;
-      readonly keepResults: boolean;
-      readonly sinkPaths: readonly string[];
-      /** Runs of its tasks were lost, or may have been. */
-      readonly isDisturbed: boolean;
-    },
-  ): void {
-    const { upToAttempt, keepResults, sinkPaths, isDisturbed } = how;
-    const holders = this.holdersOf(jobId);
-    // Who wrote may be gone, now or before it has cleaned up. Another one looks as well: the disk may be one that all see.
-    const hasLeft = sinkPaths.length > 0 && (isDisturbed || !holders.some((peer) => this.agents.isPresent(peer)));
-    const others = hasLeft ? this.agents.present.filter((peer) => !holders.includes(peer)).slice(0, 1) : [];
-    for (const peer of [...holders, ...others]) {
-      const body = { term: this.term, jobId, upToAttempt, keepResults, sinkPaths: [...sinkPaths] };
-      this.agents.order(peer, agentRelease, body);
-    }
-    if (!keepResults) this.#kept.delete(jobId);
-    if (this.record(jobId) === null) this.#holders.delete(jobId);
-  }
-
-  /** The agent has something of a job that has ended, or that nobody knows. */
-  #sweep(jobId: string, peer: PeerId): void {
-    const record = this.record(jobId);
-    const keepResults = record?.state === "finished";
-    const upToAttempt = record?.attempt ?? Number.MAX_SAFE_INTEGER;
-    const release = (sinkPaths: readonly string[]): void => {
-      const body = { term: this.term, jobId, upToAttempt, keepResults, sinkPaths: [...sinkPaths] };
-      if (!this.#isStopped) this.agents.order(peer, agentRelease, body);
-    };
-    const outline = this.driver(jobId)?.loadOutline(this.#ended.signal) ?? Promise.resolve(null);
-    outline.then(
-      (known) => release(known?.sinkPaths ?? []),
-      () => release([]),
-    );
   }
 
   #inventory(peer: PeerId, inventory: Inventory, deploying: readonly DeployOrder[]): void {
@@ -377,12 +338,12 @@ export class JobManager implements DriverHost {
       this.#found(peer, report);
     }
     for (const { jobId } of inventory.jobs) {
-      if (this.#isOver(jobId)) this.#sweep(jobId, peer);
+      if (this.#isOver(jobId)) this.#holders.sweep(jobId, peer);
       else this.touched(jobId, peer);
     }
     for (const { jobId, jobAttempt, runs: kept } of inventory.results) {
       for (const run of kept) has(jobId, runName(run));
-      this.#keep(peer, jobId, { jobAttempt, runs: kept });
+      this.#holders.keep(peer, jobId, { jobAttempt, runs: kept });
     }
     const reason = "its agent does not have it any more";
     for (const driver of this.#drivers.values()) {
@@ -407,28 +368,6 @@ export class JobManager implements DriverHost {
     });
   }
 
-  #keep(
-    peer: PeerId,
-    jobId: string,
-    of: { readonly jobAttempt: number; readonly runs: Inventory["results"][number]["runs"] },
-  ): void {
-    const record = this.record(jobId);
-    if (
-      record === null ||
-      (isEnded(record.state) && (record.state !== "finished" || record.attempt !== of.jobAttempt))
-    ) {
-      return this.#sweep(jobId, peer);
-    }
-    this.touched(jobId, peer);
-    const kept = this.#kept.get(jobId) ?? new Map<string, KeptRun>();
-    this.#kept.set(jobId, kept);
-    for (const { task, attempt } of of.runs) {
-      const name = `${task.fragment}.${task.index}`;
-      const known = kept.get(name);
-      if (known === undefined || known.attempt <= attempt) kept.set(name, { peer, attempt, jobAttempt: of.jobAttempt });
-    }
-  }
-
   #lost(peer: PeerId, reason: string): void {
     for (const driver of this.#drivers.values()) driver.feed({ kind: "agentLost", peer, reason });
     this.#lookAtInventory();
@@ -450,17 +389,20 @@ export class JobManager implements DriverHost {
   #turn(): void {
     for (const driver of this.#woken) {
       this.#woken.delete(driver);
-      driver.turn([]);
+      this.#turnOf(driver, NO_AGENTS);
       if (driver.machine.wantedSlots > 0) this.#hungry.add(driver);
       else this.#hungry.delete(driver);
     }
     if (this.#hungry.size > 0) this.#allocate();
   }
 
+  #turnOf(driver: JobDriver, agents: readonly FreeAgent[]): void {
+    driver.turn(agents);
+    this.#used.set(driver, driver.machine.live);
+  }
+
   #allocate(): void {
-    const agents = this.agents.facts();
-    const used = [...this.#drivers.values()].flatMap(({ machine }) => [...machine.live]);
-    withoutUsed(agents, used);
+    const agents = this.slots();
     const claims = [...this.#hungry].map((driver): DriverClaim => {
       const { priority, taskMemoryBytes } = driver.submission.options;
       const { wantedSlots, hasBegun } = driver.machine;
@@ -469,23 +411,20 @@ export class JobManager implements DriverHost {
     allocate(claims, agents, {
       take: ({ driver }) => {
         driver.waiting = null;
-        this.#use(driver, agents);
+        this.#turnOf(driver, agents);
+        for (const { peer, freeSlots } of agents) {
+          if (freeSlots.length === 0) continue;
+          const taken = this.#used.of(peer);
+          const left = freeSlots.filter((slot) => !taken.has(slot));
+          if (left.length < freeSlots.length) freeSlots.splice(0, freeSlots.length, ...left);
+        }
+        if (driver.machine.wantedSlots === 0) this.#hungry.delete(driver);
       },
       waits: ({ driver }, why) => {
         driver.waiting = why;
       },
     });
   }
-
-  #use(driver: JobDriver, agents: readonly FreeAgent[]): void {
-    driver.turn(agents);
-    withoutUsed(agents, driver.machine.live);
-    if (driver.machine.wantedSlots === 0) this.#hungry.delete(driver);
-  }
 }
 
-export interface KeptRun {
-  readonly peer: PeerId;
-  readonly attempt: number;
-  readonly jobAttempt: number;
-}
+const NO_AGENTS: readonly FreeAgent[] = [];

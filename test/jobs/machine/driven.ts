@@ -59,7 +59,7 @@ export class Driven {
         if (action.kind === "move") {
           const attempt = action.to === "restarting" ? action.attempt + 1 : action.attempt;
           this.at = { state: action.to, attempt, reason: action.reason };
-          this.states.push(action.to);
+          this.states.push(...(action.via ?? []).map(({ state }) => state), action.to);
           if (action.to === "finishing") this.#prepared = action.prepared ?? [];
           next.push(...this.machine.step({ kind: "moved", ...this.at }, this.nowMs));
         } else if (action.kind === "compile") {

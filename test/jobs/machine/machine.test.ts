@@ -150,6 +150,7 @@ describe("failures", () => {
       restartsMax: 0,
       taskRetriesMax: 2,
       backoffMs: 100,
+      shownAfterMs: 0,
     });
     let [deploy] = started(driven, [agent(A, 1)]);
     const waits: number[] = [];

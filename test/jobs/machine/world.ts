@@ -249,9 +249,13 @@ export class World {
   #commit(action: Extract<Action, { kind: "move" }>): void {
     const { from, to, attempt, reason } = action;
     if (from !== this.#at.state || attempt !== this.#at.attempt) return;
-    if (!canMove(from, to)) throw new Error(`illegal move from ${from} to ${to}`);
+    let state = from;
+    for (const next of [...(action.via ?? []).map((step) => step.state), to]) {
+      if (!canMove(state, next)) throw new Error(`illegal move from ${state} to ${next}`);
+      this.history.push(next);
+      state = next;
+    }
     this.#at = { state: to, attempt: to === "restarting" ? attempt + 1 : attempt, reason };
-    this.history.push(to);
     if (to === "finishing") this.#prepared = action.prepared ?? [];
     this.#facts.push({ from: "log", fact: { kind: "moved", ...this.#at } });
   }
