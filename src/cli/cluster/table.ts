@@ -70,18 +70,33 @@ function fitted(columns: readonly Column[], needed: readonly number[], width: nu
   return widths;
 }
 
-/** At most `width` columns of the text, with "…" where something is missing. */
+/** What turns colours on and off; takes no room. */
+const STYLES = /(\u001b\[[\d;]*m)/;
+
+/** At most `width` columns of the text, with "…" where something is missing. Colours end where they would have. */
 export function cutTo(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let cut = "";
   let used = 0;
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
+  for (const [i, piece] of text.split(STYLES).entries()) {
+    const isStyle = i % 2 === 1;
+    if (isStyle) cut += piece;
+    else if (used < width) [cut, used] = appended(cut, piece, { used, width });
+  }
+  return cut;
+}
+
+/** With as much of `piece` as there is room for; then "…", which fills the last column. */
+function appended(cut: string, piece: string, of: { readonly used: number; readonly width: number }): [string, number] {
+  let { used } = of;
+  let longer = cut;
+  for (const { segment } of new Intl.Segmenter().segment(piece)) {
     const columns = stringWidth(segment);
-    if (used + columns > width - 1) break;
-    cut += segment;
+    if (used + columns > of.width - 1) return [`${longer}…`, of.width];
+    longer += segment;
     used += columns;
   }
-  return `${cut}…`;
+  return [longer, used];
 }
 
 /** A length of time in its nearest unit: "12 s". */

@@ -15,7 +15,7 @@ export function progressLines(
   const finished = stages.reduce((sum, stage) => sum + stage.finished, 0);
   const head = [
     `${stateMark(state)} job ${number} ${name}`,
-    waiting === null ? state : `${state}: ${waiting}`,
+    waiting === null || isEnding(state) ? state : `${state}: ${waiting}`,
     ...(tasks === 0 ? [] : [`${finished} of ${tasks} tasks`]),
     durationText(of.elapsedMs),
     ...(attempt > 1 ? [`attempt ${attempt}`] : []),
@@ -28,6 +28,11 @@ export function progressLines(
   for (const stage of shown) lines.push(fitted(stageParts(stage, labelWidth), of.width));
   if (shown.length < stages.length) lines.push(`  … ${stages.length - shown.length} more stages`);
   return lines.map((line, i) => (i === 0 ? line : of.paint.dim(line)));
+}
+
+/** Nothing is waited for any more. */
+function isEnding(state: string): boolean {
+  return state === "cancelling" || state === "failing";
 }
 
 function busiest(stages: readonly JobStage[], count: number): JobStage[] {

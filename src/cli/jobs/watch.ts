@@ -1,6 +1,6 @@
 import type { Terminal } from "../../platform/mod.ts";
 import type { JobProgress } from "../../protocol/mod.ts";
-import { chooseOutput, frameText, jsonLine } from "../cluster/mod.ts";
+import { chooseOutput, cutTo, frameText, jsonLine } from "../cluster/mod.ts";
 import { EXIT } from "../error.ts";
 import { paintFor } from "../paint.ts";
 import type { ParsedCommand } from "../parse.ts";
@@ -36,9 +36,16 @@ function screenView(on: Terminal, hasAllTasks: boolean): View {
   return async (progress) => {
     const style = { paint: paintFor(on.out), width: on.out.columns };
     const text = showText(progress, { history: [], nowMs: on.wallMs(), hasAllTasks, style });
-    await on.out.write(frameText(text, { rows: on.out.rows, isFirst }));
+    const fitting = on.out.columns === 0 ? text : cutLines(text, on.out.columns);
+    await on.out.write(frameText(fitting, { rows: on.out.rows, isFirst }));
     isFirst = false;
   };
+}
+
+/** A line that is continued on the next one would push the head of the screen out of it. */
+function cutLines(text: string, width: number): string {
+  const lines = text.split("\n");
+  return lines.map((line) => cutTo(line, width)).join("\n");
 }
 
 /** Elsewhere: a line whenever state or counts of tasks have changed. */

@@ -225,7 +225,7 @@ function notReading(): ProtocolError {
 function ended(cause: Error | null): ProtocolError {
   const why = cause === null ? "the other side ended it" : cause.message;
   const isRefused = cause instanceof TransportError && !cause.retryable;
-  return new ProtocolError("closed", `Session ended: ${why}. Try again.`, {
+  return new ProtocolError("closed", `Session ended: ${why.replace(/\.$/, "")}. Try again.`, {
     retryable: !isRefused,
     ...(cause === null ? {} : { cause }),
   });
