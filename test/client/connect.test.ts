@@ -85,6 +85,41 @@ test("a job is watched and cancelled", { timeout: MS_MAX }, async () => {
   await expect(job.wait()).rejects.toMatchObject({ code: "job-cancelled" });
 });
 
+test("a job that was found gives all its outputs, whichever of them have a sink", { timeout: MS_MAX }, async () => {
+  const all = () => Stream.generate(4);
+  const out = join(directory, "all.csv");
+  const job = await cluster.submit(
+    dataflow("several", () => [all().toCsv(out), all(), all().filter(col("index").gt(1))]),
+  );
+  const found = await cluster.jobs.find(job.number);
+  expect(await found.roots()).toEqual([1, 2]);
+  expect(await rowsOf(found.result())).toEqual(await rowsOf(job.result()));
+  expect(await rowsOf(found.result({ root: 2 }))).toEqual([{ index: 2n }, { index: 3n }]);
+  const silent = await cluster.submit(dataflow("silent", () => all().toCsv(out)));
+  expect(await rowsOf((await cluster.jobs.find(silent.id)).result())).toEqual([]);
+});
+
+test("an aborted signal ends calls and streams with one typed error, and not the job", {
+  timeout: MS_MAX,
+}, async () => {
+  const job = await cluster.submit(dataflow("long", () => Stream.generate(2_000_000_000).filter(col("index").lt(0))));
+  const stop = new AbortController();
+  const waits = [job.wait({ signal: stop.signal }), rowsOf(job.result({ signal: stop.signal }))];
+  const ended = Promise.all(waits.map((wait) => wait.catch((error: unknown) => error)));
+  stop.abort("enough");
+  for (const error of await ended)
+    expect(error).toMatchObject({ name: "ClientError", code: "aborted", cause: "enough" });
+  await expect(job.status({ signal: stop.signal })).rejects.toMatchObject({ code: "aborted" });
+  await expect(cluster.jobs.list({ signal: stop.signal })).rejects.toMatchObject({ code: "aborted" });
+  await job.cancel();
+  await expect(job.wait()).rejects.toMatchObject({ code: "job-cancelled" });
+});
+
+test("a plan that is wrong is a failure with its code", { timeout: MS_MAX }, async () => {
+  const job = await cluster.submit(dataflow("wrong", () => Stream.generate(1).select("nope" as "index")));
+  await expect(job.wait()).rejects.toMatchObject({ code: "job-failed", planCode: "unknownColumn" });
+});
+
 test("without credentials there is one clear error", async () => {
   await expect(connect({ credentials: join(directory, "none.json") })).rejects.toThrow(/no credentials at .*none.json/);
 });

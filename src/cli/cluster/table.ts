@@ -71,7 +71,7 @@ function fitted(columns: readonly Column[], needed: readonly number[], width: nu
 }
 
 /** What turns colours on and off; takes no room. */
-const STYLES = /(\u001b\[[\d;]*m)/;
+const STYLES = new RegExp(`(${"\u001b"}\\[[\\d;]*m)`);
 
 /** At most `width` columns of the text, with "…" where something is missing. Colours end where they would have. */
 export function cutTo(text: string, width: number): string {

@@ -60,6 +60,9 @@ test("a table without rows has its heads", () => {
 test("texts are cut between letters as people see them", () => {
   expect(cutTo("workers", 7)).toBe("workers");
   expect(cutTo("workers", 4)).toBe("wor…");
+  const red = (text: string) => `\u001b[31m${text}\u001b[39m`;
+  expect(cutTo(`${red("workers")} here`, 4)).toBe(red("wor…"));
+  expect(cutTo(`a ${red("b")} cd`, 5)).toBe(`a ${red("b")} …`);
   expect(cutTo("日本語", 4)).toBe("日…");
   expect(cutTo("👩‍👩‍👧‍👦👩‍👩‍👧‍👦", 3)).toBe("👩‍👩‍👧‍👦…");
 });
