@@ -30,6 +30,8 @@ export interface AssignmentHooks {
   allows(peer: PeerId, jobId: string): boolean;
   report(report: TaskReport): void;
   sendRows(run: TaskRun, rows: RowsMessage): Promise<unknown>;
+  /** This process is of no use any more: another one does better. */
+  spoiled(reason: string): void;
 }
 
 export interface AssignmentOptions {
@@ -88,6 +90,9 @@ export class Assignment {
       openInput: (place, reader) => this.#openInput(place, reader),
       report: (report) => hooks.report(report),
       sendRows: (run, rows) => hooks.sendRows(run, rows),
+      outOfMemory: () => {
+        if (this.isTainted) hooks.spoiled("it lacks memory that was lost with workers that had to be ended");
+      },
     };
   }
 

@@ -16,6 +16,7 @@ import {
   executorClean,
   executorCommit,
   executorCompile,
+  executorFailed,
   executorFind,
   executorMetrics,
   executorPing,
@@ -184,6 +185,11 @@ export class Executor {
           return known !== undefined && mayExchange(known, jobId);
         },
         report: (report) => this.#report(report),
+        spoiled: (reason) => {
+          this.#call()
+            .call(executorFailed, { reason })
+            .catch(() => undefined);
+        },
         sendRows: (run, rows) =>
           this.#call().call(executorRows, { jobId: job.jobId, run, ...rows }, { deadlineMs: CALL_DEADLINE_MS }),
       },

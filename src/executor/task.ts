@@ -1,7 +1,7 @@
 import type { Batch, Schema } from "../arrow/mod.ts";
 import { ExecError, type Execution, executePlan } from "../exec/mod.ts";
 import { type Fragment, type PhysicalPlan, taskPlan } from "../jobs/mod.ts";
-import { invariant, unreachable } from "../kernel/mod.ts";
+import { invariant, SageError, unreachable } from "../kernel/mod.ts";
 import type { JobOrder, TaskMetrics, TaskOrder, TaskReport, TaskRun } from "../protocol/mod.ts";
 import { type ExchangeInput, type PartitionKey, type PartitionStore, rangeBounds, rangeWords } from "../shuffle/mod.ts";
 import { ExecutorError } from "./error.ts";
@@ -29,6 +29,8 @@ export interface TaskParts {
   openInput(place: TaskOrder["inputs"][number], reader: number): ExchangeInput;
   report(report: TaskReport): void;
   sendRows(run: TaskRun, message: RowsMessage): Promise<unknown>;
+  /** A task did not get the memory that it needs. */
+  outOfMemory(): void;
 }
 
 export type TaskStatus = "waiting" | TaskReport["status"];
@@ -250,6 +252,7 @@ export class Task {
     const failure = this.#failureOf(error);
     this.#target?.fail(failure.reason);
     this.#move({ status: "failed", ...failure, metrics: this.metrics });
+    if (error instanceof SageError && error.code === "memoryLimit") this.#parts.outOfMemory();
   }
 
   #failureOf(error: unknown): Failure {

@@ -31,6 +31,7 @@ import {
   executorClean,
   executorCommit,
   executorCompile,
+  executorFailed,
   executorFind,
   executorMetrics,
   executorReady,
@@ -207,6 +208,8 @@ export class TestCluster {
   /** By executor and order: calls to one executor keep their order. */
   readonly #calls = new Map<PeerId, Promise<unknown>>();
   #lastRows: Promise<void> = Promise.resolve();
+  /** Why executors asked to be ended. */
+  readonly spoiled: string[] = [];
   failures: unknown[] = [];
 
   constructor(options: ClusterOptions) {
@@ -267,6 +270,10 @@ export class TestCluster {
         entry.rows.push(...rows);
         entry.messages++;
         this.#rows.set(name, entry);
+        return {};
+      }),
+      on(executorFailed, ({ reason }) => {
+        this.spoiled.push(reason);
         return {};
       }),
       on(executorFind, ({ agent: at }) => {

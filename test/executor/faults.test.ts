@@ -156,6 +156,11 @@ test("a task inside a function that never comes back loses its workers, and only
   await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks: [order(2)] });
   await until(() => cluster.reports.some(({ status, attempt }) => status === "finished" && attempt === 2));
   expect(engine.opened).toBe(2);
+  // What its workers held is missing: where that is too much, the process is.
+  expect(cluster.spoiled).toEqual([]);
+  await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1, tasks: [order(3)] });
+  await until(() => cluster.spoiled.length > 0);
+  expect(cluster.spoiled[0]).toContain("lacks memory that was lost");
   expect(await cluster.release()).toMatchObject({ isReusable: false });
   await cluster.stop();
 });
