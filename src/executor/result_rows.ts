@@ -1,7 +1,7 @@
 import { type Arena, type Batch, batchBytes, IpcWriter, releaseBatch, type Schema, sliceBatch } from "../arrow/mod.ts";
 import { joinBytes } from "../kernel/mod.ts";
 import { ROWS_BYTES_MAX } from "../protocol/mod.ts";
-import { withWideIndices } from "../shuffle/mod.ts";
+import { retyped, withWideIndices } from "../shuffle/mod.ts";
 import { OWNER } from "./rows.ts";
 
 /** Messages whose answers may be missing. */
@@ -88,8 +88,10 @@ export class ResultRows {
 
   #encode(batch: Batch | null): Uint8Array {
     // Joined dictionaries may be longer than the index types of files count to.
-    const writer = new IpcWriter(this.#arena, withWideIndices(this.#schema), "stream");
-    const chunks = batch === null ? writer.writeSchema() : writer.write(batch);
+    const schema = withWideIndices(this.#schema);
+    const wide = batch === null || schema === this.#schema ? batch : retyped(batch, schema);
+    const writer = new IpcWriter(this.#arena, schema, "stream");
+    const chunks = wide === null ? writer.writeSchema() : writer.write(wide);
     return joinBytes([...chunks, ...writer.finish()]);
   }
 }

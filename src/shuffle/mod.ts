@@ -13,5 +13,5 @@ export { AWAY_MS_MAX, GetInput, PutInput, type RemoteOptions } from "./remote_in
 export { type ServerOptions, ShuffleServer } from "./server.ts";
 export type { ShuffleCodec } from "./stream_encoder.ts";
 export { keyText, type PartitionKey, type Ticket } from "./ticket.ts";
-export { withWideIndices } from "./wide_indices.ts";
+export { retyped, withWideIndices } from "./wide_indices.ts";
 export { SHUFFLE_PROTOCOL } from "./wire/control.ts";

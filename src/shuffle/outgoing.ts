@@ -2,13 +2,13 @@
  * The messages of one partition on their way to its reader: encoded when they can be sent, kept until acknowledged, sent
  * again from any of these after the connection was lost.
  */
-import { type Arena, type Batch, releaseBatch } from "../arrow/mod.ts";
+import { type Arena, type Batch, releaseBatch, type Schema } from "../arrow/mod.ts";
 import type { Compression } from "../kernel/mod.ts";
 import { ipcCodec } from "./codec.ts";
 import { ShuffleError } from "./error.ts";
 import type { PartitionLog } from "./partition_log.ts";
 import { type Payload, type ShuffleCodec, StreamEncoder } from "./stream_encoder.ts";
-import { withWideIndices } from "./wide_indices.ts";
+import { retyped, withWideIndices } from "./wide_indices.ts";
 
 export interface OutgoingMessage {
   readonly sequence: number;
@@ -24,6 +24,8 @@ interface Sent extends OutgoingMessage {
 export class OutgoingStream {
   readonly log: PartitionLog;
   readonly #arena: Arena;
+  /** As it is sent. */
+  readonly #schema: Schema;
   readonly #encoder: StreamEncoder;
   /** Not acknowledged, in order. */
   #messages: Sent[] = [];
@@ -42,7 +44,8 @@ export class OutgoingStream {
     this.log = log;
     this.#arena = options.arena;
     const codec = ipcCodec(options.codec, options.compression);
-    this.#encoder = new StreamEncoder(options.arena, withWideIndices(log.schema), {
+    this.#schema = withWideIndices(log.schema);
+    this.#encoder = new StreamEncoder(options.arena, this.#schema, {
       compression: options.compression,
       codec,
     });
@@ -113,7 +116,7 @@ export class OutgoingStream {
     const { batch, epoch } = item;
     let payloads: Payload[];
     try {
-      payloads = this.#encoder.batch(batch);
+      payloads = this.#encoder.batch(this.#schema === this.log.schema ? batch : retyped(batch, this.#schema));
     } catch (error) {
       releaseBatch(this.#arena, batch);
       throw error;

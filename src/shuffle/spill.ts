@@ -1,7 +1,7 @@
 import { type Arena, type Batch, IpcWriter, type OwnerId, readIpc } from "../arrow/mod.ts";
 import type { Compression, Disk, ReadHandle, WriteHandle } from "../kernel/mod.ts";
 import { ShuffleError } from "./error.ts";
-import { withWideIndices } from "./wide_indices.ts";
+import { retyped, withWideIndices } from "./wide_indices.ts";
 
 /** Where a batch lies in a spill file. */
 export interface SpillPlace {
@@ -31,8 +31,9 @@ export class SpillFile {
 
   /** @throws {ShuffleError} spill */
   append(arena: Arena, batch: Batch): SpillPlace {
-    const writer = new IpcWriter(arena, withWideIndices(batch.schema), "stream");
-    const chunks = [...writer.write(batch), ...writer.finish()];
+    const schema = withWideIndices(batch.schema);
+    const writer = new IpcWriter(arena, schema, "stream");
+    const chunks = [...writer.write(retyped(batch, schema)), ...writer.finish()];
     const offset = this.#bytes;
     let crc32 = 0;
     try {

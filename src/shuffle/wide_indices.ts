@@ -35,8 +35,9 @@ function wideType(type: DataType): DataType {
   }
 }
 
-/** The batch with the types of `of`, of which its own are those with wide indices. */
+/** The batch with the types of `of`, which differ from its own only in their indices. */
 export function retyped(batch: Batch, of: Schema): Batch {
+  if (batch.schema === of) return batch;
   const columns = batch.columns.map((column, i) => retypedColumn(column, of.fields[i]?.type ?? column.type));
   return { ...batch, schema: of, columns };
 }

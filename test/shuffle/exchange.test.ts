@@ -10,9 +10,11 @@ import {
   dictionary,
   field,
   int64,
+  list,
   releaseBatch,
   rowsOf,
   schema,
+  struct,
   utf8,
 } from "../../src/arrow/mod.ts";
 import { createPartitioner, ExchangeReader, GetInput, LocalInput } from "../../src/shuffle/mod.ts";
@@ -125,7 +127,10 @@ test("producers are read one after the other when that is asked for", async () =
 });
 
 test("a dictionary may have more values than the index type of its column counts to, sent or spilled", async () => {
-  const narrow = schema([field("d", dictionary(utf8, "int8"))]);
+  const narrow = schema([
+    field("d", dictionary(utf8, "int8")),
+    field("s", struct([field("a", list(field("b", dictionary(utf8, "uint8"))))])),
+  ]);
   const texts = Array.from({ length: 300 }, (_, i) => `text ${i}`);
   const directory = mkdtempSync(join(tmpdir(), "sage-wide-"));
   for (const memoryBytesMax of [2 ** 28, 0]) {
@@ -136,7 +141,7 @@ test("a dictionary may have more values than the index type of its column counts
       batchFromRows(
         near,
         narrow,
-        texts.map((d) => ({ d })),
+        texts.map((d) => ({ d, s: { a: [d] } })),
         1,
       ),
     );
@@ -145,8 +150,8 @@ test("a dictionary may have more values than the index type of its column counts
     const reader = new ExchangeReader(far, [input], { order: "producer" });
     const read = await reader.next();
     if (read === null) throw new Error("a batch was given");
-    expect(read.batch.columns[0]?.type).toEqual(narrow.fields[0]?.type);
-    expect([...rowsOf(far, read.batch)].map(({ d }) => d)).toEqual(texts);
+    expect(read.batch.columns.map(({ type }) => type)).toEqual(narrow.fields.map(({ type }) => type));
+    expect([...rowsOf(far, read.batch)]).toEqual(texts.map((d) => ({ d, s: { a: [d] } })));
     releaseBatch(far, read.batch);
     expect(await reader.next()).toBeNull();
     store.close();
