@@ -1,11 +1,12 @@
 /**
  * `npm run chaos -- --jobs [--seed N] [--nodes 3] [--only TEXT] [--fault TEXT] [--phase TEXT]`: jobs on a real cluster, hit at
- * each moment by each fault. Ends with a summary, and with exit code 1 when something was wrong.
+ * each moment by each fault. Ends with a summary, and with exit code 1 when something was wrong. With `--soak MINUTES
+ * [--at-once 20]`: many jobs at once, while nodes are killed.
  */
 import { parseArgs } from "node:util";
 import { CONDITIONS, FAULTS, isCondition } from "../test/jobs_processes/support/faults.ts";
 import { type Case, lacksFor, type MatrixJob, outcomeText, runMatrix } from "../test/jobs_processes/support/matrix.ts";
-import { PHASES } from "../test/jobs_processes/support/phases.ts";
+import { PHASES, type Phase } from "../test/jobs_processes/support/phases.ts";
 
 const { values } = parseArgs({
   options: {
@@ -16,6 +17,8 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     fault: { type: "string", default: "" },
     phase: { type: "string", default: "" },
+    soak: { type: "string", default: "0" },
+    "at-once": { type: "string", default: "20" },
   },
 });
 
@@ -32,6 +35,24 @@ const JOBS: readonly MatrixJob[] = [
 const WITH_OUT = new Set(["shuffle", "sort"]);
 const WITH_SINK = new Set(["shuffle", "sort", "flights", "weather"]);
 
+/** The others are one task. */
+const WITH_EXCHANGES = new Set(["shuffle", "sort", "flights", "busiest_routes"]);
+
+function mayBeAt(job: string, phase: Phase): boolean {
+  switch (phase) {
+    case "before deploy":
+    case "in the last second":
+    case "at any time":
+      return true;
+    case "in shuffle":
+    case "in sort":
+      return WITH_EXCHANGES.has(job);
+    case "before the commit":
+    case "after the commit":
+      return WITH_SINK.has(job);
+  }
+}
+
 function allCases(): Case[] {
   const hits = FAULTS.flatMap((fault) => PHASES.flatMap((phase) => JOBS.map((job) => ({ job, fault, phase }))));
   const conditions = CONDITIONS.flatMap((fault) =>
@@ -41,11 +62,21 @@ function allCases(): Case[] {
     const isMeant = job.name.includes(values.only) && fault.includes(values.fault) && phase.includes(values.phase);
     const hasFile = WITH_OUT.has(job.name);
     const isPossible = hasFile || (fault !== "kill client" && fault !== "full sink disk");
-    return isMeant && isPossible && (WITH_SINK.has(job.name) || !phase.endsWith("the commit"));
+    return isMeant && isPossible && mayBeAt(job.name, phase);
   });
 }
 
 const seed = Number(values.seed);
+if (Number(values.soak) > 0) {
+  const { runSoak } = await import("../test/jobs_processes/support/soak.ts");
+  console.log(`seed ${seed}`);
+  const say = (line: string) => console.log(line);
+  const [minutes, nodes, jobs] = [Number(values.soak), Number(values.nodes), Number(values["at-once"])];
+  const found = await runSoak({ seed, minutes, nodes, jobs, say });
+  for (const text of found) console.log(`WRONG  ${text}`);
+  console.log(found.length === 0 ? "nothing was wrong" : `${found.length} things were wrong (seed ${seed})`);
+  process.exit(found.length === 0 ? 0 : 1);
+}
 const lacking = new Map<string, string>();
 const cases = allCases().filter(({ fault }) => {
   const lacks = lacksFor(fault);

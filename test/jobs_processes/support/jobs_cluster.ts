@@ -23,8 +23,9 @@ export interface JobsClusterSettings extends ClusterSettings {
   readonly memory?: string;
   /** Per node: what it is started with, and where it listens. */
   readonly hosts?: readonly { readonly prefix: readonly string[]; readonly address: string }[];
-  /** Of each node but the first, before it is started: its data directory. */
+  /** Of each node but the first, before it is started: its data directory; and what takes that back. */
   readonly prepare?: (dataDir: string) => void;
+  readonly undo?: () => void;
 }
 
 /** What a job gave: a digest of each root's rows, in order. */
@@ -42,7 +43,7 @@ export class JobsCluster {
   }
 
   static async found(settings: JobsClusterSettings): Promise<JobsCluster> {
-    const { nodes, slots = 4, memory = "1GiB", hosts, prepare: prepareNode, env = {}, ...others } = settings;
+    const { nodes, slots = 4, memory = "1GiB", hosts, prepare: prepareNode, undo, env = {}, ...others } = settings;
     const processes = new ProcessCluster({
       ...others,
       env: { SAGE_SLOTS: String(slots), SAGE_MEMORY: memory, ...env },
@@ -63,6 +64,8 @@ export class JobsCluster {
       await processes.voters(nodes > 2 ? Math.min(5, nodes - 1 + (nodes % 2)) : nodes, 60_000);
       return new JobsCluster(processes);
     } catch (error) {
+      await Promise.all(processes.nodes.map((node) => node.kill()));
+      undo?.();
       await processes.end();
       throw error;
     }

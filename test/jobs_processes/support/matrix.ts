@@ -154,7 +154,11 @@ class Matrix {
         ...(hosts === null ? {} : { hosts: hosts.hosts }),
         env: { BUN_OPTIONS: bunOptions, SAGE_TEST_HOLD: hold.directory },
         ...(kind === "full work disk"
-          ? { memory: "512MiB", prepare: (path: string) => mountSmall(path, WORK_DISK, mounts) }
+          ? {
+              memory: "512MiB",
+              prepare: (path: string) => mountSmall(path, WORK_DISK, mounts),
+              undo: () => unmount(mounts),
+            }
           : {}),
       });
       if (kind === "slow network") hosts?.limit("40mbit");
