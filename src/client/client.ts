@@ -292,7 +292,8 @@ function mayTryElsewhere(error: unknown): error is SageError<string> {
 function refusal(error: unknown): unknown {
   if (!(error instanceof TransportError) || error.code !== "refused") return error;
   const advice = "Name other credentials with SAGE_CREDENTIALS, or get new ones: sage login --to ADDRESS --token TOKEN";
-  return new ClientError("refused", `The cluster refused these credentials: ${error.message}. ${advice}`, {
+  const reason = error.message.replace(/^\S+ refuses this node: /, "");
+  return new ClientError("refused", `The cluster refused these credentials: ${reason}. ${advice}`, {
     cause: error,
   });
 }

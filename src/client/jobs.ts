@@ -1,5 +1,5 @@
 /** Jobs of a cluster: submitting, finding, listing. */
-import type { Keys, Random } from "../kernel/mod.ts";
+import { jobNameOf, type Keys, type Random } from "../kernel/mod.ts";
 import { jobFind, jobList, jobSubmit } from "../protocol/mod.ts";
 import type { CallSettings, ClusterClient } from "./client.ts";
 import { ClientError } from "./error.ts";
@@ -45,8 +45,9 @@ export class Jobs {
    * @throws {ClientError} not-submittable, not-reachable; {RemoteError} what the cluster refuses
    */
   async submit(submission: Submission, settings: CallSettings = {}): Promise<JobHandle> {
-    checkSubmission(submission);
-    const { name, plan, bundle, options } = submission;
+    const { plan, bundle, options } = submission;
+    const name = jobNameOf(submission.name);
+    checkSubmission({ ...submission, name });
     const { timeoutMs = SUBMIT_TIMEOUT_MS, signal } = settings;
     const of = { keys: this.#ports.keys, timeoutMs, signal };
     const parts = {
@@ -85,9 +86,10 @@ export class Jobs {
    * @throws {ClientError} no-such-job, ambiguous-job
    */
   async find(
-    text: string,
+    given: string,
     { consistency = "leader", ...settings }: CallSettings & { readonly consistency?: Consistency } = {},
   ): Promise<JobHandle> {
+    const text = jobNameOf(given);
     // Longer than any name can be.
     const isAny = text !== "" && text.length <= TEXT_LENGTH_MAX;
     if (!isAny) throw noSuchJob(text);

@@ -1,11 +1,9 @@
-import type { Keys } from "../kernel/mod.ts";
+import { isJobName, JOB_NAME_RULE, type Keys } from "../kernel/mod.ts";
 import {
   BLOB_CHUNK_BYTES_MAX,
   BUNDLE_BYTES_MAX,
   blobPut,
-  isJobName,
   JOB_INLINE_BYTES_MAX,
-  JOB_NAME_RULE,
   type JobOptions,
   PARAMS_LENGTH_MAX,
   PLAN_BYTES_MAX,

@@ -1,6 +1,7 @@
 export { BoundedQueue } from "./bounded_queue.ts";
 export { InvariantError, invariant, SageError, type SageErrorOptions, unreachable } from "./error.ts";
 export type { Address, BlobHash, Branded, ClusterId, PeerId } from "./ids.ts";
+export { isJobName, JOB_NAME_RULE, jobNameOf } from "./job_name.ts";
 export { joinBytes } from "./join_bytes.ts";
 export { type LogMark, splitLogMark, withLogMark } from "./log_mark.ts";
 export {

@@ -55,6 +55,16 @@ test("a job's file is submitted with parameters, and its rows come as objects", 
   await expect(cluster.jobs.find(job.id)).rejects.toMatchObject({ name: "ClientError", code: "no-such-job" });
 });
 
+test("a job has a name in any script, however its letters were typed", { timeout: MS_MAX }, async () => {
+  const typed = "航班 ta\u0308glich 🚀";
+  const { id, number } = await cluster.submit(dataflow(typed, () => Stream.generate(2)));
+  const found = await cluster.jobs.find(typed);
+  expect([found.id, found.name]).toEqual([id, "航班 täglich 🚀"]);
+  expect(await cluster.jobs.list({ limit: 1 })).toMatchObject([{ number, name: "航班 täglich 🚀" }]);
+  expect(await rowsOf(found.result())).toHaveLength(2);
+  await found.delete();
+});
+
 test("a dataflow without functions is submitted as it is; one with functions is refused", {
   timeout: MS_MAX,
 }, async () => {

@@ -7,7 +7,7 @@
  */
 import * as v from "valibot";
 import { JOB_STATES } from "../../jobs/mod.ts";
-import type { BlobHash, PeerId } from "../../kernel/mod.ts";
+import { type BlobHash, isJobName, type PeerId } from "../../kernel/mod.ts";
 import { role } from "../admission/facts.ts";
 import { ROLE_NAMES, type Role } from "../admission/roles.ts";
 import { encodeValue } from "../codec.ts";
@@ -21,7 +21,7 @@ export const FORMAT_MAX = 1;
 export const jobId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 export const jobState = v.picklist(JOB_STATES);
 export const settingKey = v.pipe(v.string(), v.maxLength(limits.SETTING_KEY_CHARS_MAX), v.regex(/^[!-~]+$/));
-const jobName = v.pipe(v.string(), v.maxLength(limits.JOB_NAME_CHARS_MAX), v.regex(/^[!-~]([ -~]*[!-~])?$/));
+const jobName = v.pipe(v.string(), v.check(isJobName));
 const attempt = v.pipe(f.positive, v.maxValue(1_000_000));
 /** Version that a setting must have now: 0 for none at all, null for any. */
 const expectedVersion = v.nullable(f.count);

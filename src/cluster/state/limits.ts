@@ -19,7 +19,6 @@ export const JOBS_ENDED_MAX = 1_000;
 export const JOB_HISTORY_MAX = 32;
 /** States between the first and the last of one move. */
 export const JOB_VIA_MAX = 8;
-export const JOB_NAME_CHARS_MAX = 128;
 export const JOB_OPTIONS_BYTES_MAX = 65_536;
 export const JOB_BLOBS_MAX = 16;
 /** Blobs that come with a command, and the bytes of all of them. */

@@ -1,16 +1,7 @@
 import type { JobRecord } from "../../cluster/mod.ts";
 import { shownReason } from "../../jobs/mod.ts";
-import {
-  isJobName,
-  JOB_NAME_RULE,
-  jobFind,
-  jobGet,
-  jobList,
-  jobSubmit,
-  jobVerb,
-  on,
-  type Served,
-} from "../../protocol/mod.ts";
+import { isJobName, JOB_NAME_RULE } from "../../kernel/mod.ts";
+import { jobFind, jobGet, jobList, jobSubmit, jobVerb, on, type Served } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import { encodeSubmission, summaryOf } from "../jobs/mod.ts";
 import { command, freshen, type ServiceContext, valueOf } from "./context.ts";

@@ -6,14 +6,6 @@ import { actor, consistency, freshness, PAGE_COUNT_MAX, reason, requestId } from
 
 export const jobId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "not a job id"));
 
-/** As the log takes it. */
-const JOB_NAME = /^[!-~]([ -~]{0,126}[!-~])?$/;
-export const JOB_NAME_RULE = "names of jobs are 1 to 128 printable ASCII characters. Give it another one: --name NAME";
-
-export function isJobName(name: string): boolean {
-  return JOB_NAME.test(name);
-}
-
 /** A short text, not a closed set: a newer node may know states that this one does not. */
 export const jobState = text(32);
 

@@ -173,7 +173,12 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], code: nu
   ["a parallelism of 0", ["submit", "plain.ts", "--parallelism", "0"], 2, /--parallelism 0 must be .* from 1 to 4096/],
   ["a parallelism of 1e9", ["submit", "plain.ts", "--parallelism", "1e9"], 2, /--parallelism 1e9 must be/],
   ["a parallelism that is no number", ["submit", "plain.ts", "--parallelism", "abc"], 2, /--parallelism abc must be/],
-  ["a name that the log cannot have", ["submit", "plain.ts", "--name", "é"], 2, /printable ASCII .* --name NAME/],
+  [
+    "a name that the log cannot have",
+    ["submit", "plain.ts", "--name", "a\u202eb"],
+    2,
+    /"a.b": names of jobs are .* --name NAME/,
+  ],
   [
     "more memory than any slot has",
     ["submit", "plain.ts", "--task-memory", "500GiB"],
