@@ -366,8 +366,13 @@ export class AgentJob {
   async #ready(): Promise<ExecutorProcess> {
     for (let tries = 1; ; tries++) {
       // Its end makes room for another.
-      while (this.#executor?.isGone === true) await this.#executor.ended;
+      for (let last: ExecutorProcess | null = null; this.#executor?.isGone === true && this.#executor !== last; ) {
+        last = this.#executor;
+        await last.ended;
+      }
       const known = this.#executor;
+      // While the agent stops nobody takes it away.
+      if (known?.isGone === true) throw new AgentError("stopping", "The node is stopping.");
       if (known !== null && this.#assigned === this.attempt) return known;
       const content = this.#content();
       content.catch(() => undefined); // while nobody waits for it yet

@@ -127,6 +127,19 @@ describe("orders", () => {
     expect(seekers()).toHaveLength(before);
   });
 
+  test("an agent that stops while a run waits for the end of an executor stops", async () => {
+    await using world = new ScriptedAgent();
+    world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(0)] });
+    await world.settle();
+    world.executors[0]?.session?.close("gone");
+    await world.settle();
+    world.agent.deploy({ term: 1, job: jobOrder(), tasks: [taskOrder(1)] });
+    await world.settle();
+    await world.agent.stop();
+    await world.settle();
+    expect(world.executors).toHaveLength(1);
+  });
+
   test("late orders for a job that was released do nothing", async () => {
     await using world = new ScriptedAgent();
     release(world, { upToAttempt: 2 });
