@@ -199,8 +199,14 @@ describe("commands about jobs on three nodes", { timeout: LIMIT_MS }, () => {
       ["jobs", "list", "--timeout", "3s"],
       ["jobs", "show", "known", "--timeout", "3s"],
       ["jobs", "cancel", "known", "--force", "--timeout", "3s"],
-      ["submit", WAITS],
     ];
+    const { plan } = dataflow("unsent", () => Stream.generate(1));
+    const jobs = new Jobs(await cluster.processes.client(), { clock: systemClock, keys: await createKeys(), random: systemRandom });
+    const unsent = jobs.submit(
+      { name: "unsent", plan: encodeLogicalPlan(plan), bundle: null, options: {} },
+      { timeoutMs: 3_000 },
+    );
+    await expect(unsent).rejects.toThrow(/^No node of the cluster could do it\. A majority of the voters may be out/);
     for (const answer of await Promise.all(commands.map((command) => sage.run(command, one)))) {
       expect(answer).toMatchObject({ code: 1, stdout: "" });
       expect(answer.stderr).toMatch(/^error: No node of the cluster could do it. A majority of the voters may be out/);
