@@ -1,14 +1,34 @@
 /** What a job may be called. The same on every engine: no tables of Unicode, which differ by its version. */
 
-export const JOB_NAME_BYTES_MAX = 128;
+const JOB_NAME_BYTES_MAX = 128;
 export const JOB_NAME_RULE = `names of jobs are 1 to ${JOB_NAME_BYTES_MAX} bytes of UTF-8, with nothing invisible but spaces between words. Give it another one: --name NAME`;
 
 /**
- * Controls, spaces other than the plain one, what joins or turns the direction of text, line ends, private use,
- * non-characters, lone surrogates and tags: what would let a name look like another one, or break a line.
+ * First and last code point of: controls, spaces other than the plain one, what joins or turns the direction of text, line
+ * ends, private use, non-characters, lone surrogates and tags: what would let a name look like another one, or break a line.
  */
-const UNFIT =
-  /[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ud800-\udfff\ue000-\uf8ff\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff\u{e0000}-\u{10ffff}]|^ | $/u;
+const UNFIT: readonly (readonly [number, number])[] = [
+  [0x0, 0x1f],
+  [0x7f, 0xa0],
+  [0xad, 0xad],
+  [0x34f, 0x34f],
+  [0x61c, 0x61c],
+  [0x115f, 0x1160],
+  [0x1680, 0x1680],
+  [0x17b4, 0x17b5],
+  [0x180b, 0x180f],
+  [0x2000, 0x200f],
+  [0x2028, 0x202f],
+  [0x205f, 0x206f],
+  [0x3000, 0x3000],
+  [0x3164, 0x3164],
+  [0xd800, 0xf8ff],
+  [0xfe00, 0xfe0e],
+  [0xfeff, 0xfeff],
+  [0xffa0, 0xffa0],
+  [0xfff0, 0xffff],
+  [0xe0000, 0x10ffff],
+];
 
 /** How a name is written down and looked for: letters with marks as one character where there is one. */
 export function jobNameOf(text: string): string {
@@ -16,14 +36,13 @@ export function jobNameOf(text: string): string {
 }
 
 export function isJobName(name: string): boolean {
-  return name !== "" && utf8Length(name) <= JOB_NAME_BYTES_MAX && !UNFIT.test(name);
-}
-
-function utf8Length(text: string): number {
+  if (name === "" || name.startsWith(" ") || name.endsWith(" ")) return false;
   let bytes = 0;
-  for (const character of text) {
+  for (const character of name) {
     const code = character.codePointAt(0) ?? 0;
+    if (UNFIT.some(([first, last]) => code >= first && code <= last)) return false;
     bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (bytes > JOB_NAME_BYTES_MAX) return false;
   }
-  return bytes;
+  return true;
 }

@@ -1,6 +1,6 @@
 /** What a node answers, and to whom: its gate and doors, the sessions that it opens itself, and the methods on them. */
 import { type Actor, Peers } from "../cluster/mod.ts";
-import type { PeerId, Timers } from "../kernel/mod.ts";
+import type { Log, PeerId, Timers } from "../kernel/mod.ts";
 import { join, type MethodTable, methodTable, on, ownVersions } from "../protocol/mod.ts";
 import type { Message } from "../raft/mod.ts";
 import { Doors } from "./doors.ts";
@@ -13,6 +13,7 @@ import type { ServiceContext } from "./services/context.ts";
 import { Events } from "./services/events.ts";
 import { services } from "./services/mod.ts";
 import { unfit } from "./unfit.ts";
+import { versionLog } from "./version_log.ts";
 import { type JoinBody, welcome } from "./welcome.ts";
 
 export interface ServingOptions extends NodeParts {
@@ -43,7 +44,8 @@ export class Serving {
     const { timers, own, replica, standing, gossip } = options;
     this.jobs = new Jobs({ ports, timers, own, replica, standing, gossip, peers: () => this.peers });
     this.methods = methodTable([...services(this.#context()), ...this.events.services(), ...this.jobs.services()]);
-    const { clock, log, transport } = ports;
+    const { clock, transport } = ports;
+    const log = versionLog(ports.log, clock);
     this.peers = new Peers({
       clock,
       log,
@@ -52,7 +54,7 @@ export class Serving {
       table: this.methods,
       roleOf: (peer) => this.gate.roleOf(peer),
     });
-    this.doors = this.#createDoors(versions);
+    this.doors = this.#createDoors(versions, log);
   }
 
   #createGate(): Gate {
@@ -70,10 +72,10 @@ export class Serving {
     });
   }
 
-  #createDoors(versions: ReturnType<typeof ownVersions>): Doors {
+  #createDoors(versions: ReturnType<typeof ownVersions>, log: Log): Doors {
     const { ports, standing, departure, gossip } = this.#options;
     return new Doors({
-      ports,
+      ports: { ...ports, log },
       versions,
       gate: this.gate,
       methods: this.methods,
