@@ -1,7 +1,7 @@
 import type { Clock, Log } from "../kernel/mod.ts";
 
 /** A side of another version tries again every second, on and on. */
-export const VERSION_LINE_MS = 60_000;
+const VERSION_LINE_MS = 60_000;
 const PEERS_MAX = 512;
 
 /** A log in which each peer without a common version has one line of a kind a minute. */
