@@ -1,5 +1,6 @@
 /** What `sage jobs show` and `sage jobs watch` show. */
 import { decidingError, type JobRecord } from "../../client/mod.ts";
+import { isEnded, JOB_STATES } from "../../jobs/mod.ts";
 import { excerpt } from "../../platform/mod.ts";
 import type { JobProgress, JobStage, JobTask } from "../../protocol/mod.ts";
 import { ageText, type Cell, type Column, type TableStyle, table } from "../cluster/mod.ts";
@@ -38,6 +39,7 @@ const TASKS: readonly Column[] = [
 /** Of jobs with many tasks, those that have finished at the first attempt are left out. */
 const TASKS_SHOWN_MAX = 32;
 const HISTORY_SHOWN_MAX = 20;
+const ENDED: ReadonlySet<string> = new Set(JOB_STATES.filter(isEnded));
 
 export interface ShowOptions {
   readonly history: History;
@@ -104,7 +106,7 @@ function counterCells({ rowsIn, rowsOut, bytesOut, elapsedMs, backpressureMs }: 
   ];
 }
 
-function tasksText({ tasks, tasksLeftOut }: JobProgress, { hasAllTasks, style }: ShowOptions): string {
+function tasksText({ tasks, tasksLeftOut, state }: JobProgress, { hasAllTasks, style }: ShowOptions): string {
   if (tasks.length === 0) return "";
   const isPlain = (task: JobTask) =>
     runsOf(task) <= 1 && task.reasons.length === 0 && (task.status === "finished" || task.status === "waiting");
@@ -112,7 +114,7 @@ function tasksText({ tasks, tasksLeftOut }: JobProgress, { hasAllTasks, style }:
   const wanted = hasAllTasks || isFew ? tasks : tasks.filter((task) => !isPlain(task));
   const shown = hasAllTasks ? wanted : wanted.slice(0, TASKS_SHOWN_MAX);
   const hidden = tasks.length - shown.length + tasksLeftOut;
-  const rows = shown.map((task) => taskCells(task, style));
+  const rows = shown.map((task) => taskCells(task, { style, isOver: ENDED.has(state) }));
   const more =
     hidden === 0 ? "" : style.paint.dim(`… ${hidden} more tasks${hasAllTasks ? "" : "; all with --tasks"}\n`);
   return `${rows.length === 0 ? "" : table(TASKS, rows, style)}${more}`;
@@ -123,8 +125,16 @@ function runsOf({ failures, losses, status }: JobTask): number {
   return failures + losses + (status === "waiting" ? 0 : 1);
 }
 
-function taskCells(task: JobTask, { paint }: TableStyle): Cell[] {
-  const { fragment, index, status, node, slot, reasons } = task;
+/** A task whose job has ended waits for nothing. */
+function statusOf(task: JobTask, isOver: boolean): string {
+  if (!isOver || task.status !== "waiting") return task.status;
+  return task.failures > 0 ? "failed" : runsOf(task) > 0 ? "lost" : "not run";
+}
+
+function taskCells(task: JobTask, of: { readonly style: TableStyle; readonly isOver: boolean }): Cell[] {
+  const { paint } = of.style;
+  const { fragment, index, node, slot, reasons } = task;
+  const status = statusOf(task, of.isOver);
   const paints: Readonly<Record<string, (text: string) => string>> = {
     running: paint.cyan,
     finished: paint.green,

@@ -99,6 +99,7 @@ test("a failed job shows the user's line, also in show; its logs are kept", { ti
   expect(failed.stderr).toContain('if (bad) throw new Error("no number is liked");');
   const shown = await ask(["jobs", "show", "bad"]);
   expect(shown.stdout).toMatch(/job \d+ bad ✕ failed/);
+  expect(shown.stdout).toMatch(/\n\s*0\.0 +failed /);
   expect(shown.stdout).toMatch(/numbers\.ts:9:\d+/);
   expect(shown.stdout).toMatch(
     /submitted .*\n.*compiling .*\n.*scheduling .*\n.*(running .*\n.*)?failing .*\n.*failed /,
