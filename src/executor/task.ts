@@ -117,9 +117,9 @@ export class Task {
     else this.#move({ status: "finished", outputBytes: this.#target?.bytes ?? 0, metrics: this.metrics });
   }
 
-  /** Ends it, or drops what it gave; its last report follows, or comes again. */
+  /** Ends it, or drops what it gave; its last report follows, or comes again. What has given nothing has not finished. */
   cancel(): void {
-    if (this.#status === "waiting") return this.#ended();
+    if (this.#status === "waiting" || this.#status === "finished") return this.#ended();
     this.#target?.drop();
     if (this.#status !== "running") return this.repeat();
     if (this.#abort.signal.aborted) return;

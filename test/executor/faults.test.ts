@@ -182,6 +182,22 @@ describe("files", () => {
     rmSync(path);
   });
 
+  test("of a task that is called off when it has finished are gone, and it says so", async () => {
+    const { plan } = csv();
+    const cluster = await new TestCluster({ agents: 1, slots: 1, directory }).start();
+    await cluster.assign(physicalOf(plan, { parallelism: 1 }));
+    const { calls } = cluster.agents[0] as TestAgent;
+    const run = { task: { fragment: 0, index: 0 }, attempt: 1 };
+    await calls.call(executorRun, { jobId: JOB_ID, memoryBytes: 1 << 28, tasks: [{ ...run, slot: 0, inputs: [] }] });
+    await until(() => cluster.reports.some(({ status }) => status === "finished"));
+    await calls.call(executorCancel, { jobId: JOB_ID, runs: [run] });
+    await until(() => cluster.reports.at(-1)?.status !== "finished");
+    expect(cluster.reports.at(-1)?.status).toBe("ended");
+    expect(temporaryFiles()).toEqual([]);
+    expect((await cluster.release()).bytes).toBe(0);
+    await cluster.stop();
+  });
+
   test("that were prepared go with their job; what was left of another process is cleaned away", async () => {
     const { plan } = csv();
     const cluster = await new TestCluster({ agents: 1, slots: 1, directory }).start();
