@@ -6,11 +6,11 @@ import {
   GetInput,
   LocalInput,
   type PartitionKey,
-  PartitionStore,
+  type PartitionStore,
   ShuffleServer,
 } from "../shuffle/mod.ts";
 import { ExecutorError } from "./error.ts";
-import type { ExecutorPorts, JobCode } from "./ports.ts";
+import { EXCHANGE_PARTS, type ExecutorPorts, type JobCode } from "./ports.ts";
 import type { RowsMessage } from "./result_rows.ts";
 import { OWNER } from "./rows.ts";
 import { Slot } from "./slot.ts";
@@ -18,8 +18,6 @@ import { edgeName, Task, type TaskParts } from "./task.ts";
 
 /** Of the memory that the job may take: what partitions may take before they go to disk. */
 const PARTITIONS_MEMORY_SHARE = 0.4;
-/** What may be on its way from one producer. */
-const WINDOW_BYTES = 4 << 20;
 /** A producer that stays away for longer is lost; normally the JobManager knows much sooner. */
 const AWAY_MS_MAX = 15_000;
 
@@ -62,13 +60,14 @@ export class Assignment {
   constructor(ports: ExecutorPorts, hooks: AssignmentHooks, options: AssignmentOptions) {
     const { job, planBytes, bundlePath, directory } = options;
     const { arena, tools } = ports.engine;
+    const exchange = ports.exchange ?? EXCHANGE_PARTS;
     this.job = job;
     this.#ports = ports;
     this.#hooks = hooks;
     this.#options = options;
     const code: JobCode | null = bundlePath === null ? null : { bundlePath, params: job.params };
     const plan = decodePhysicalPlan(planBytes);
-    this.#store = new PartitionStore({
+    this.#store = exchange.createStore({
       arena,
       owner: OWNER,
       compression: tools.compression,
@@ -185,7 +184,8 @@ export class Assignment {
     }
     const { arena, tools } = engine;
     const { compression } = tools;
-    const options = { arena, owner: OWNER, compression, schema, windowBytes: WINDOW_BYTES, clock, random };
+    const { windowBytes } = this.#ports.exchange ?? EXCHANGE_PARTS;
+    const options = { arena, owner: OWNER, compression, schema, windowBytes, clock, random };
     return new GetInput(key, () => this.#hooks.connect(place.peer), { ...options, awayMsMax: AWAY_MS_MAX });
   }
 }

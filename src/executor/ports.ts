@@ -4,6 +4,7 @@ import type { Tools } from "../connectors/mod.ts";
 import type { Pool } from "../exec/mod.ts";
 import type { Address, Clock, Keys, Log, PeerId, Random, Transport } from "../kernel/mod.ts";
 import type { UserPlace } from "../protocol/mod.ts";
+import { PartitionStore, type StoreOptions, WINDOW_BYTES } from "../shuffle/mod.ts";
 
 /** Code of the job that the executor was given. */
 export interface JobCode {
@@ -46,6 +47,18 @@ export interface ExecutorSettings {
   readonly directory: string;
 }
 
+/** What tests take other ones of: such that windows are soon full, or wrong ones. */
+export interface ExchangeParts {
+  /** Of what one producer gives and its reader has not taken. */
+  readonly windowBytes: number;
+  createStore(options: StoreOptions): PartitionStore;
+}
+
+export const EXCHANGE_PARTS: ExchangeParts = {
+  windowBytes: WINDOW_BYTES,
+  createStore: (options) => new PartitionStore(options),
+};
+
 export interface ExecutorPorts {
   readonly pid: number;
   /** With the executor's own key; started and stopped by the executor. */
@@ -55,6 +68,8 @@ export interface ExecutorPorts {
   readonly keys: Keys;
   readonly log: Log;
   readonly engine: EnginePort;
+  /** Default `EXCHANGE_PARTS`. */
+  readonly exchange?: ExchangeParts;
   /** The agent is gone, or the executor cannot go on: the process is to end. Called at most once. */
   ended(reason: string): void;
 }

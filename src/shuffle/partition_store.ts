@@ -16,6 +16,8 @@ export interface StoreOptions {
   readonly compression: Compression;
   /** What all partitions together may hold in the arena; more goes to disk. */
   readonly memoryBytesMax: number;
+  /** Of a pipelined partition that its reader has not taken; default `WINDOW_BYTES`. */
+  readonly windowBytes?: number;
   /** A directory of the store's own, made when first needed; null when nothing may be spilled. */
   readonly spill: { readonly disk: Disk; readonly directory: string } | null;
 }
@@ -52,11 +54,11 @@ export class PartitionStore {
       throw new ShuffleError("limit", `Cannot write more than ${LOGS_MAX} partitions in one process.`);
     }
     this.fence(key.job, key.attempt);
-    const { arena, owner, spill } = this.#options;
+    const { arena, owner, spill, windowBytes = WINDOW_BYTES } = this.#options;
     const createSpill = spill === null ? null : () => this.#createSpill(spill);
     const log = new PartitionLog(
       { key, schema, onClose: () => this.#logs.delete(text) },
-      { kind: options.kind ?? "pipelined", windowBytes: options.windowBytes ?? WINDOW_BYTES },
+      { kind: options.kind ?? "pipelined", windowBytes: options.windowBytes ?? windowBytes },
       { arena, owner, share: this.share, createSpill },
     );
     this.#logs.set(text, log);

@@ -65,7 +65,7 @@ export class VirtualProcess implements SpawnedProcess {
   }
 
   #start(firstLine: string): void {
-    const { network, keys, functionsOf, turnMs } = this.#machine;
+    const { network, keys, functionsOf, turnMs, exchange } = this.#machine;
     const { host, arena } = this;
     const setup = parse(executorSetup, JSON.parse(firstLine), "the setup of an executor");
     const privateKey = Uint8Array.from(setup.privateKey.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
@@ -85,6 +85,7 @@ export class VirtualProcess implements SpawnedProcess {
         keys,
         log,
         engine: new VirtualEngine({ host, arena, disk: this.#disk, functionsOf, turnMs }),
+        ...(exchange === undefined ? {} : { exchange }),
         ended: () => host.die(),
       },
       settingsOf(setup),

@@ -1,3 +1,4 @@
+import type { ExchangeParts } from "../../executor/mod.ts";
 import type { Disk, Keys, SpawnedProcess, Spawner, SpawnHooks, SpawnOptions } from "../../kernel/mod.ts";
 import { failure, mounted, type VirtualFiles } from "../disk/virtual_files.ts";
 import type { Network } from "../network/network.ts";
@@ -22,6 +23,7 @@ export interface VirtualMachineOptions {
   readonly wrapShared?: (disk: Disk) => Disk;
   /** As of `VirtualEngineOptions`. */
   readonly turnMs: number;
+  readonly exchange?: ExchangeParts;
 }
 
 export const SHARED = "/shared/";
@@ -37,6 +39,7 @@ export class VirtualMachine implements Spawner {
   readonly arenas: Arenas;
   readonly functionsOf: FunctionsOf;
   readonly turnMs: number;
+  readonly exchange: ExchangeParts | undefined;
   /** As the node's own process sees them. */
   readonly disk: Disk;
   readonly #options: VirtualMachineOptions;
@@ -45,7 +48,7 @@ export class VirtualMachine implements Spawner {
   #pid = 1_000;
 
   constructor(options: VirtualMachineOptions) {
-    const { node, world, network, keys, arenas, functionsOf, turnMs } = options;
+    const { node, world, network, keys, arenas, functionsOf, turnMs, exchange } = options;
     this.#options = options;
     this.node = node;
     this.world = world;
@@ -54,6 +57,7 @@ export class VirtualMachine implements Spawner {
     this.arenas = arenas;
     this.functionsOf = functionsOf;
     this.turnMs = turnMs;
+    this.exchange = exchange;
     this.#life = node.host.life;
     this.disk = this.disksOf(node.host, this.#life).disk;
     node.atDeath(() => this.#end());

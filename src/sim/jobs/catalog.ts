@@ -19,6 +19,7 @@ export const JOB_KINDS = [
   "group",
   "groupTwice",
   "join",
+  "joinAll",
   "sort",
   "topK",
   "map",
@@ -30,8 +31,8 @@ export const JOB_KINDS = [
 ] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
-export function drawJob(random: Seeded, path: string): JobSpec {
-  const kind = random.pick(JOB_KINDS) ?? "filter";
+export function drawJob(random: Seeded, path: string, kinds: readonly JobKind[] = JOB_KINDS): JobSpec {
+  const kind = random.pick(kinds) ?? "filter";
   return { kind, files: 1 + random.below(INPUT_FILES), factor: 1 + random.below(4), path };
 }
 
@@ -61,6 +62,10 @@ function rootsOf({ kind, files, factor, path }: JobSpec): Stream | Sink | readon
       return source.join(numbers(1).rename({ id: "other", name: "who", x: "key" }), {
         on: { x: "key" },
       }) as Stream;
+    case "joinAll": {
+      const other = numbers(INPUT_FILES).rename({ id: "other", name: "who", x: "key" });
+      return source.join(other, { on: { id: "other" }, how: "full" }) as Stream;
+    }
     case "sort":
       return source.orderBy("x", "id") as Stream;
     case "topK":

@@ -8,7 +8,7 @@ import { encodeLogicalPlan } from "../../plan/mod.ts";
 import type { JobOptions } from "../../protocol/mod.ts";
 import type { Seeded } from "../world/seeded.ts";
 import type { World } from "../world/world.ts";
-import { bundleOf, drawJob, type JobSpec, planOf } from "./catalog.ts";
+import { bundleOf, drawJob, type JobKind, type JobSpec, planOf } from "./catalog.ts";
 import { inOrder, messageRows, undisturbed } from "./undisturbed.ts";
 
 /** What became of a job, as its client was told. */
@@ -29,6 +29,7 @@ export interface JobNote {
 export interface JobShared {
   readonly world: World;
   readonly thinkMs: number;
+  readonly kinds: readonly JobKind[];
   readonly note: (text: string) => void;
   readonly fail: (kind: "job-wrong" | "error", text: string) => void;
   readonly jobs: JobNote[];
@@ -80,7 +81,7 @@ export class JobClient {
   async #one(): Promise<void> {
     const { stats } = this.#shared;
     const name = `${this.#name}.${this.#count++}`;
-    const spec = drawJob(this.#random, `/shared/out/${name}`);
+    const spec = drawJob(this.#random, `/shared/out/${name}`, this.#shared.kinds);
     const isStubborn = this.#random.chance(0.8);
     const bundle = bundleOf(spec);
     const parallelism = this.#random.chance(0.2) ? null : 1 + this.#random.below(4);

@@ -1,7 +1,9 @@
 /** A simulated cluster whose nodes run tasks: each with an agent, processes and a disk; and one disk that all of them see. */
 import { Agent, type AgentApi, type AgentHooks, type AgentSettings, type DeployOrder } from "../../agent/mod.ts";
+import { EXCHANGE_PARTS, type ExchangeParts } from "../../executor/mod.ts";
 import type { Disk, Log, PeerId } from "../../kernel/mod.ts";
 import type { CallContext, Served } from "../../protocol/mod.ts";
+import { PartitionStore, type StoreOptions } from "../../shuffle/mod.ts";
 import { VirtualFiles } from "../disk/virtual_files.ts";
 import { Arenas } from "../executors/arenas.ts";
 import type { FunctionsOf } from "../executors/virtual_engine.ts";
@@ -26,11 +28,18 @@ const ORDERS: ReadonlySet<string> = new Set([
 
 export const WORK_DIRECTORY = "/data/work";
 
+/** How fast tasks are, and how far ahead of their readers. */
+export interface Pace {
+  /** As of `VirtualEngineOptions`. */
+  readonly turnMs: number;
+  /** Of each partition; null: as on a real machine. */
+  readonly windowBytes: number | null;
+}
+
 export interface JobClusterOptions extends Omit<SimClusterOptions, "agent"> {
   readonly functionsOf: FunctionsOf;
   readonly slots: number;
-  /** As of `VirtualEngineOptions`. */
-  readonly turnMs: number;
+  readonly pace: Pace;
   readonly settings?: Partial<AgentSettings>;
   /** Default: one for each executor. */
   readonly arenas?: Arenas;
@@ -43,6 +52,14 @@ export interface JobCanary {
   readonly wrapServed?: (served: Served) => Served;
   /** Puts something between an executor and the disk that all see. */
   readonly wrapDisk?: (disk: Disk) => Disk;
+  /** Keeps what tasks give to each other. */
+  readonly createStore?: (options: StoreOptions) => PartitionStore;
+}
+
+function exchangeParts({ windowBytes }: Pace, canary: JobCanary): ExchangeParts {
+  const { createStore = (options) => new PartitionStore(options) } = canary;
+  if (windowBytes === null) return { ...EXCHANGE_PARTS, createStore };
+  return { windowBytes, createStore: (options) => createStore({ ...options, windowBytes }) };
 }
 
 /** What runs on a node in its present life. */
@@ -60,6 +77,8 @@ export class JobCluster {
   readonly #workers = new Map<PeerId, Worker>();
   /** Tasks that agents were told to begin. */
   deployedTasks = 0;
+  /** Times that rows of a run were asked for from another row on than its first. */
+  continuedRows = 0;
   /** Of the newest order that each agent has carried out in its present life. */
   readonly #terms = new Map<PeerId, { readonly life: number; readonly term: number }>();
   /** An agent carried out an order of a term that was over for it. */
@@ -94,7 +113,7 @@ export class JobCluster {
   }
 
   #createAgent(node: SimNode, hooks: AgentHooks): AgentApi {
-    const { functionsOf, slots, turnMs, settings, arenas = ownArenas, canary = {} } = this.#options;
+    const { functionsOf, slots, pace, settings, arenas = ownArenas, canary = {} } = this.#options;
     const { world, network, keys } = this.cluster;
     const { host, peer, addresses, identity } = node;
     const files = this.filesOf(node);
@@ -108,7 +127,8 @@ export class JobCluster {
       files,
       shared: this.shared,
       functionsOf,
-      turnMs,
+      turnMs: pace.turnMs,
+      exchange: exchangeParts(pace, canary),
     });
     const log: Log = {
       write: (level, event, fields = {}) => {
@@ -151,6 +171,13 @@ export class JobCluster {
   /** Sees which orders are carried out. */
   #watched(node: SimNode, served: Served): Served {
     const { name } = served.method;
+    if (served.kind === "stream" && name === "agent.rows") {
+      const rows = (request: unknown, context: CallContext) => {
+        if ((request as { readonly fromRow: number }).fromRow > 0) this.continuedRows++; // as of all rows
+        return served.run(request, context);
+      };
+      return { ...served, run: rows };
+    }
     if (served.kind !== "call" || !ORDERS.has(name)) return served;
     const { life } = node.host;
     const run = (request: unknown, context: CallContext): unknown => {

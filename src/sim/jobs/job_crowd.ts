@@ -62,7 +62,7 @@ export async function runJobCrowd(options: JobCrowdOptions): Promise<JobCrowdRes
     settle,
     functionsOf,
     slots: SLOTS,
-    turnMs: 20,
+    pace: { turnMs: 20, windowBytes: null },
     arenas: new Arenas(ARENA_BYTES, { isShared: true }),
     settings: { sparesMin: 0 },
   });

@@ -10,14 +10,14 @@ import type { SimNode, SimNodeEnd } from "../nodes/sim_node.ts";
 import { ClusterTarget } from "../scenario/cluster_target.ts";
 import { FAULT_KINDS, type FaultKind, type FaultOptions, Faults } from "../scenario/faults.ts";
 import type { ScenarioResult } from "../scenario/scenario.ts";
-import type { Seeded } from "../world/seeded.ts";
+import { Seeded } from "../world/seeded.ts";
 import type { Settle } from "../world/world.ts";
-import { functionsOf } from "./catalog.ts";
+import { functionsOf, JOB_KINDS, type JobKind } from "./catalog.ts";
 import { ExecutorFaults } from "./executor_faults.ts";
 import { inputFiles } from "./input.ts";
 import { checkJobs, leftovers, SinkCheck } from "./job_check.ts";
 import { JobClient, type JobShared } from "./job_client.ts";
-import { type JobCanary, JobCluster } from "./job_cluster.ts";
+import { type JobCanary, JobCluster, type Pace } from "./job_cluster.ts";
 import { openSimClient } from "./sim_client.ts";
 
 export interface JobScenarioOptions {
@@ -29,6 +29,10 @@ export interface JobScenarioOptions {
   readonly minutes?: number;
   readonly clients?: number;
   readonly faults?: Partial<FaultOptions>;
+  /** Default: drawn. */
+  readonly pace?: Pace;
+  /** Default: all. */
+  readonly kinds?: readonly JobKind[];
   readonly canary?: JobCanary;
   readonly hasTrace?: boolean;
   readonly strayErrors?: () => Promise<readonly unknown[]>;
@@ -49,6 +53,8 @@ export interface JobStats {
   readonly rows: number;
   /** Times that rows were asked for anew. */
   readonly resumed: number;
+  /** Times that rows of a run were asked for from where those of another had ended, or a connection. */
+  readonly continued: number;
   /** From the end of all faults until nothing was left of any job. */
   readonly restMs: number | null;
   readonly fingerprint: number;
@@ -59,6 +65,10 @@ export const JOBS_REST_MS_MAX = 180_000;
 const LOOK_MS = 200;
 const CALM_MS = 1_000;
 const SLOTS = 2;
+/** Jobs are over before much can happen; or they take their time, and producers wait for readers in the middle of streams. */
+const SLOW_SHARE = 0.25;
+const QUICK: Pace = { turnMs: 10, windowBytes: null };
+const SLOW: Pace = { turnMs: 80, windowBytes: 1_024 };
 
 export async function runJobScenario(options: JobScenarioOptions): Promise<JobScenarioResult> {
   const run = new JobRun(options);
@@ -80,6 +90,7 @@ class JobRun {
 
   constructor(options: JobScenarioOptions) {
     const { seed, settle, canary = {}, hasTrace = false } = options;
+    const { pace = new Seeded(seed).chance(SLOW_SHARE) ? SLOW : QUICK } = options;
     this.#options = options;
     this.#jobs = new JobCluster({
       seed,
@@ -87,7 +98,7 @@ class JobRun {
       hasTrace,
       functionsOf,
       slots: SLOTS,
-      turnMs: 10,
+      pace,
       node: { snapshots: { everyEntries: 100, keepEntries: 30 } },
       canary,
     });
@@ -101,6 +112,7 @@ class JobRun {
     this.#shared = {
       world,
       thinkMs: 500,
+      kinds: options.kinds ?? JOB_KINDS,
       jobs: [],
       stats: { submitted: 0, accepted: 0, finished: 0, rows: 0, resumed: 0 },
       note: (text) => cluster.note("client", text),
@@ -157,6 +169,7 @@ class JobRun {
       terms: termCount,
       entries: lastIndex,
       ...this.#shared.stats,
+      continued: this.#jobs.continuedRows,
       restMs: this.#restMs,
       fingerprint: world.fingerprint,
     };

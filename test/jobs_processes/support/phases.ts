@@ -17,7 +17,7 @@ export const PHASES = [
 export type Phase = (typeof PHASES)[number];
 
 /** Who waits at a moment, and what the job was at. */
-export interface Reached {
+interface Reached {
   readonly text: string;
   /** Processes of the executors that wait. */
   readonly pids: readonly number[];

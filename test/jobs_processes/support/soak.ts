@@ -15,7 +15,7 @@ import { runAll } from "../../e2e/engines.ts";
 import { JobsCluster, jobFile, resultOf, submit } from "./jobs_cluster.ts";
 import { contentOf, digestOf } from "./leftovers.ts";
 
-export interface SoakOptions {
+interface SoakOptions {
   readonly seed: number;
   readonly minutes: number;
   readonly nodes: number;
@@ -25,13 +25,13 @@ export interface SoakOptions {
 }
 
 /** One job of `jobs/mix.ts`, and the roots of it that give rows. */
-export interface Mixed {
+interface Mixed {
   readonly kind: string;
   readonly roots: readonly number[];
   readonly params: GivenParams;
 }
 
-export const MIX: readonly Mixed[] = [
+const MIX: readonly Mixed[] = [
   { kind: "twoSinks", roots: [], params: {} },
   { kind: "sinkAndRows", roots: [0], params: {} },
   { kind: "state", roots: [0], params: {} },
