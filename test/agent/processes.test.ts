@@ -48,7 +48,12 @@ describe("an agent with real executors", { timeout: LIMIT_MS }, () => {
     await eventually(async () => (await logText(order.jobId)).includes("row 4"));
     for await (const line of real.agent.logs({ jobId: order.jobId, follow: false }, never)) {
       const stream = line.text.startsWith("row") ? "out" : "err";
-      expect(line).toMatchObject({ stream, task: "0.0", attempt: 1, text: expect.stringMatching(/^(row|warned) \dn$/) });
+      expect(line).toMatchObject({
+        stream,
+        task: "0.0",
+        attempt: 1,
+        text: expect.stringMatching(/^(row|warned) \dn$/),
+      });
     }
     real.agent.release({ term: 1, jobId: order.jobId, upToAttempt: 1, keepResults: false, sinkPaths: [] });
     expect(real.agent.inventory({ term: 1 }).results).toEqual([]);

@@ -201,7 +201,11 @@ describe("commands about jobs on three nodes", { timeout: LIMIT_MS }, () => {
       ["jobs", "cancel", "known", "--force", "--timeout", "3s"],
     ];
     const { plan } = dataflow("unsent", () => Stream.generate(1));
-    const jobs = new Jobs(await cluster.processes.client(), { clock: systemClock, keys: await createKeys(), random: systemRandom });
+    const jobs = new Jobs(await cluster.processes.client(), {
+      clock: systemClock,
+      keys: await createKeys(),
+      random: systemRandom,
+    });
     const unsent = jobs.submit(
       { name: "unsent", plan: encodeLogicalPlan(plan), bundle: null, options: {} },
       { timeoutMs: 3_000 },
