@@ -1,12 +1,13 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { SageError } from "../../src/kernel/mod.ts";
 import { arena, DATA, load, spec } from "./support.ts";
 import { csvOptions } from "./text_fixtures.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "sage-corrupt-"));
+afterAll(() => rmSync(directory, { recursive: true }));
 
 /** Reads damaged bytes: rows or one clear error that names the file; never anything else, and nothing stays. */
 async function tryRead(connector: string, name: string, bytes: Uint8Array): Promise<"rows" | "error"> {

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { DataType, Schema } from "../../src/arrow/mod.ts";
 import { rowSpans } from "../../src/connectors/csv/borders.ts";
 import { dialectOf } from "../../src/connectors/csv/dialect.ts";
@@ -13,6 +13,7 @@ import { load, plainRows, spec, tools } from "./support.ts";
 import { csvOptions } from "./text_fixtures.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "sage-csv-"));
+afterAll(() => rmSync(directory, { recursive: true }));
 let files = 0;
 
 function file(text: string | Uint8Array, ending = ".csv"): string {

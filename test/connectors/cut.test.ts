@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Schema } from "../../src/arrow/mod.ts";
 import { sourceOf } from "../../src/connectors/mod.ts";
 import { duckdb, writeWithArrowRs } from "./oracles.ts";
@@ -9,6 +9,7 @@ import { batches, parquet, write } from "./sink_rows.ts";
 import { arena, forEachBatch, load, spec, tools } from "./support.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "sage-cut-"));
+afterAll(() => rmSync(directory, { recursive: true }));
 const theirs = join(directory, "theirs.parquet");
 const ours = join(directory, "ours.parquet");
 const uneven = join(directory, "uneven.parquet");

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { type CellInput, type DataType, dictionary, type Schema } from "../../src/arrow/mod.ts";
 import { sinkOf, sourceOf } from "../../src/connectors/mod.ts";
 import { arrowRows, arrowRsRows, duckdb, duckdbRows, hyparquetRows } from "./oracles.ts";
@@ -9,6 +9,7 @@ import { batches, expectedRows, FLAT, flatRow, NESTED, nestedRow, parquet, write
 import { arena, forEachBatch, load, plainRows, spec, tools } from "./support.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "sage-oracles-"));
+afterAll(() => rmSync(directory, { recursive: true }));
 const SIZES = [700, 0, 1, 1500];
 const ROWS = 2201;
 

@@ -1,15 +1,17 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cell, type DataType } from "../../src/arrow/mod.ts";
 import { sourceOf } from "../../src/connectors/mod.ts";
 import type { LiteralValue, ScalarFunction, TypedExpression } from "../../src/plan/mod.ts";
 import { DATA, load, spec, tools } from "./support.ts";
 
-const path = join(mkdtempSync(join(tmpdir(), "sage-prune-")), "sorted.parquet");
+const directory = mkdtempSync(join(tmpdir(), "sage-prune-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+const path = join(directory, "sorted.parquet");
 const sorted = spec("parquet", { paths: [path], schema: null });
 const boolType: DataType = { kind: "bool" };
 const call = (fn: ScalarFunction, ...args: TypedExpression[]): TypedExpression => ({

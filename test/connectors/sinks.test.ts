@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { releaseBatch } from "../../src/arrow/mod.ts";
 import { sinkOf } from "../../src/connectors/mod.ts";
 import { batches, expectedRows, FLAT, flatRow, NESTED, nestedRow, parquet, write } from "./sink_rows.ts";
@@ -9,6 +9,7 @@ import { arena, load, plainRows, spec, tools } from "./support.ts";
 import { csvOptions } from "./text_fixtures.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "sage-sinks-"));
+afterAll(() => rmSync(directory, { recursive: true }));
 describe("the Parquet sink", () => {
   for (const codec of ["none", "snappy", "gzip", "zstd", "lz4", "brotli"]) {
     it(`writes every flat type with codec ${codec}, and it reads back equal`, async () => {
