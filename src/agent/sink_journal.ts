@@ -10,6 +10,9 @@ interface Entry {
   readonly sinkPaths: readonly string[];
 }
 
+/** Ends the name of what is not whole yet. */
+const NEW = ".new";
+
 export class SinkJournal {
   readonly #ports: { readonly disk: Disk; readonly log: Log };
   readonly #directory: string;
@@ -34,8 +37,10 @@ export class SinkJournal {
     const { disk } = this.#ports;
     if (disk.stat(this.#directory)?.kind !== "directory") return;
     for (const name of disk.list(this.#directory)) {
-      const entry = this.#read(`${this.#directory}/${name}`);
+      const path = `${this.#directory}/${name}`;
+      const entry = name.endsWith(NEW) ? null : this.#read(path);
       if (entry !== null) this.#entries.set(entry.jobId, entry);
+      else this.#attempt(() => disk.remove(path)); // it was being written when the agent ended
     }
   }
 
@@ -70,13 +75,26 @@ export class SinkJournal {
     this.#attempt(() => {
       disk.makeDirectory(this.#directory);
       const path = this.#pathOf(entry.jobId);
-      const whole = `${path}.new`;
-      disk.remove(whole);
-      const file = disk.openWrite(whole);
-      file.append(new TextEncoder().encode(JSON.stringify(entry)));
-      file.close();
-      disk.rename(whole, path);
+      const whole = `${path}${NEW}`;
+      try {
+        this.#writeWhole(whole, new TextEncoder().encode(JSON.stringify(entry)));
+        disk.rename(whole, path);
+      } catch (error) {
+        disk.remove(whole);
+        throw error;
+      }
     });
+  }
+
+  #writeWhole(path: string, bytes: Uint8Array): void {
+    const { disk } = this.#ports;
+    disk.remove(path);
+    const file = disk.openWrite(path);
+    try {
+      file.append(bytes);
+    } finally {
+      file.close();
+    }
   }
 
   #read(path: string): Entry | null {
@@ -88,7 +106,7 @@ export class SinkJournal {
       const found: unknown = JSON.parse(new TextDecoder().decode(bytes));
       return isEntry(found) ? found : null;
     } catch {
-      return null; // it was being written when the agent ended
+      return null;
     }
   }
 

@@ -44,3 +44,28 @@ test("a directory that takes nothing costs the notes, not the job", () => {
   journal.note({ jobId: JOB, jobAttempt: 1, sinkPaths: ["/a.csv"] });
   expect(journal.pathsOf(JOB)).toEqual(["/a.csv"]);
 });
+
+test("what a full disk cut off is not left there, by this agent or an earlier one", () => {
+  const disk = nodeDisk();
+  const full: typeof disk = {
+    ...disk,
+    openWrite: (path) => {
+      const file = disk.openWrite(path);
+      const append = (): never => {
+        throw new Error("no space left on device");
+      };
+      return { ...file, append, close: () => file.close() };
+    },
+  };
+  const at = join(directory, "four");
+  new SinkJournal({ disk: full, log: { write: () => undefined } }, at).note({
+    jobId: JOB,
+    jobAttempt: 1,
+    sinkPaths: ["/a.csv"],
+  });
+  expect(readdirSync(at)).toEqual([]);
+  writeFileSync(join(at, `${JOB}.json.new`), '{"jobId":"aaa');
+  writeFileSync(join(at, `${OTHER}.json`), "{");
+  journalAt("four").load();
+  expect(readdirSync(at)).toEqual([]);
+});
