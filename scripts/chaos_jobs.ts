@@ -1,6 +1,7 @@
 /**
- * `npm run chaos -- --jobs [--seed N] [--nodes 3] [--only TEXT] [--fault TEXT] [--phase TEXT]`: jobs on a real cluster, hit at
- * each moment by each fault. Ends with a summary, and with exit code 1 when something was wrong. With `--soak MINUTES
+ * `npm run chaos -- --jobs [--seed N] [--nodes 3] [--only TEXT] [--fault TEXT] [--phase TEXT] [--logs DIR]`: jobs on a real
+ * cluster, hit at each moment by each fault. Ends with a summary, and with exit code 1 when something was wrong; logs of nodes
+ * are kept then. With `--soak MINUTES
  * [--at-once 20]`: many jobs at once, while nodes are killed.
  */
 import { parseArgs } from "node:util";
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     fault: { type: "string", default: "" },
     phase: { type: "string", default: "" },
+    logs: { type: "string" },
     soak: { type: "string", default: "0" },
     "at-once": { type: "string", default: "20" },
   },
@@ -90,6 +92,7 @@ const outcomes = await runMatrix({
   nodes: Number(values.nodes),
   parallelism: Number(values.parallelism),
   cases,
+  ...(values.logs === undefined ? {} : { logs: values.logs }),
   say: (line) => console.log(line),
 });
 const wrong = outcomes.filter((outcome) => outcome.wrong.length > 0);

@@ -85,6 +85,7 @@ export class NodeProcess {
   #exited: Promise<Ended> | null = null;
   #stdout = "";
   #stderr = "";
+  #earlier = "";
   #wakers: (() => void)[] = [];
   isStopped = false;
 
@@ -117,6 +118,11 @@ export class NodeProcess {
 
   get stderr(): string {
     return this.#stderr;
+  }
+
+  /** Since its first start. */
+  get story(): string {
+    return this.#earlier + this.#stderr;
   }
 
   get log(): LogLine[] {
@@ -152,6 +158,7 @@ export class NodeProcess {
     const where = listen === null || listen === undefined ? [] : ["--listen", listen];
     const [program = "", ...rest] = [...ESCORT, ...prefix, ...command, "node", ...own, ...where, ...args];
     this.#stdout = "";
+    this.#earlier += this.#stderr;
     this.#stderr = "";
     const child = spawn(program, rest, { cwd: root, env: { ...this.#env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     running.add(child);

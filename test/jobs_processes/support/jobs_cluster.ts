@@ -23,7 +23,7 @@ export interface JobsClusterSettings extends ClusterSettings {
   readonly memory?: string;
   /** Per node: what it is started with, and where it listens. */
   readonly hosts?: readonly { readonly prefix: readonly string[]; readonly address: string }[];
-  /** Of each node but the first, before it is started: its data directory; and what takes that back. */
+  /** Of each node, before it is started: its data directory; and what takes that back. */
   readonly prepare?: (dataDir: string) => void;
   readonly undo?: () => void;
 }
@@ -55,11 +55,9 @@ export class JobsCluster {
     });
     try {
       const [first, ...rest] = made as [NodeProcess, ...NodeProcess[]];
+      for (const node of made) prepareNode?.(node.dataDir);
       await first.start().ready(60_000);
-      for (const node of rest) {
-        prepareNode?.(node.dataDir);
-        node.start(...first.invitation);
-      }
+      for (const node of rest) node.start(...first.invitation);
       await Promise.all(rest.map((node) => node.ready(60_000)));
       await processes.voters(nodes > 2 ? Math.min(5, nodes - 1 + (nodes % 2)) : nodes, 60_000);
       return new JobsCluster(processes);

@@ -3,7 +3,7 @@
  * gives a reason and has written nothing; and leaves no process and no file behind.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cluster, type Job, JobFailedError } from "../../../src/client/mod.ts";
@@ -43,6 +43,8 @@ export interface MatrixOptions {
   readonly nodes?: number;
   readonly parallelism?: number;
   readonly cases: readonly Case[];
+  /** Where logs of nodes are written after a case that is wrong. */
+  readonly logs?: string;
   readonly say?: (line: string) => void;
 }
 
@@ -94,6 +96,7 @@ export async function runMatrix(options: MatrixOptions): Promise<Outcome[]> {
         const outcome = await matrix.run(each);
         outcomes.push(outcome);
         options.say?.(outcomeText(outcome));
+        if (outcome.wrong.length > 0) matrix.keepLogs(`${kind} ${outcomes.length}`.replaceAll(" ", "_"));
       }
     } finally {
       const left = await matrix.end();
@@ -215,6 +218,13 @@ class Matrix {
       await client.close();
     }
     return { case: each, hit, target, ending, tookMs: performance.now() - startMs, wrong };
+  }
+
+  keepLogs(name: string): void {
+    const { logs } = this.#options;
+    if (logs === undefined) return;
+    mkdirSync(logs, { recursive: true });
+    for (const node of this.#cluster.nodes) writeFileSync(join(logs, `${name}_${node.name}.log`), node.story);
   }
 
   async end(): Promise<string[]> {
