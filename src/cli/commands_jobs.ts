@@ -73,7 +73,11 @@ const SUBMIT: CommandSpec = {
     { name: "output", value: "FILE", description: "Write the rows to FILE here; its ending gives the format" },
     { name: "result-limit", value: "SIZE", description: "Rows that a task may keep for the client (default: 1GiB)" },
     { name: "task-memory", value: "SIZE", description: "Only in slots with so much memory (default: in any)" },
-    { name: "strategy", value: "NAME", description: "coLocated (default), locality, loadBalanced, roundRobin or hash" },
+    {
+      name: "strategy",
+      value: "NAME",
+      description: "coLocated (default), locality, loadBalanced, roundRobin, hash or range",
+    },
     { name: "codec", value: "NAME", description: "Compress what tasks send each other: none (default), lz4 or zstd" },
     { name: "quiet", value: null, description: "No progress and no summary" },
     TO,

@@ -20,7 +20,7 @@ export interface SubmitOptions {
 }
 
 const COMMAND = "submit";
-const STRATEGIES = ["coLocated", "locality", "loadBalanced", "roundRobin", "hash"] as const;
+const STRATEGIES = ["coLocated", "locality", "loadBalanced", "roundRobin", "hash", "range"] as const;
 const CODECS = ["none", "lz4", "zstd"] as const;
 
 /** @throws {UsageError} before the job is looked at */

@@ -402,7 +402,8 @@ export class JobMachine {
   #needsOf(tasks: Tasks, number: number, memoryBytes: number): TaskNeeds {
     const inputBytes = inputBytesOf(tasks, number);
     const near = [...inputBytes].sort((a, b) => b[1] - a[1]).map(([peer]) => peer);
-    return { task: tasks.at(number).task, memoryBytes, inputBytes, near };
+    const { task } = tasks.at(number);
+    return { task, memoryBytes, share: tasks.graph.shareOf(task), inputBytes, near };
   }
 
   #deployAction(tasks: Tasks, number: number): Action {

@@ -6,6 +6,8 @@ import type { ExchangeOutline, FragmentOutline, PlanOutline } from "./outline.ts
 export interface TaskGraph {
   readonly vertices: readonly TaskVertex[];
   numberOf(task: TaskVertex): number;
+  /** Where it stands among the tasks of its fragment: 0 … 1. */
+  shareOf(task: TaskVertex): number;
   /** By task: those whose blocking outputs it reads. */
   readonly producers: readonly (readonly number[])[];
   /** By task: those that read of it, in any way. */
@@ -24,6 +26,8 @@ export function taskGraph(plan: PlanOutline): TaskGraph {
     next += parallelism;
   }
   const numberOf = ({ fragment, index }: TaskVertex): number => (starts[fragment] as number) + index;
+  const shareOf = ({ fragment, index }: TaskVertex): number =>
+    (index + 0.5) / (plan.fragments[fragment]?.parallelism ?? 1);
   const edges = new Edges(plan);
   const parents = vertices.map((_, i) => i);
   const rootOf = (task: number): number => {
@@ -60,7 +64,7 @@ export function taskGraph(plan: PlanOutline): TaskGraph {
   });
   const regions = Array.from(numbers, (): number[] => []);
   regionOf.forEach((region, task) => regions[region]?.push(task));
-  return { vertices, numberOf, producers, consumers, regionOf, regions };
+  return { vertices, numberOf, shareOf, producers, consumers, regionOf, regions };
 }
 
 /** Who reads of whom. Tasks of a fragment share one list where all of them read the same. */

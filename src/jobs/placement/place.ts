@@ -16,6 +16,8 @@ export interface AgentFacts {
 export interface TaskNeeds {
   readonly task: TaskVertex;
   readonly memoryBytes: number;
+  /** Where it stands among the tasks of its fragment: 0 … 1. */
+  readonly share?: number;
   /** Bytes of its input that lie with each agent. */
   readonly inputBytes?: ReadonlyMap<PeerId, number>;
   /** Agents of tasks that it should be with, best first. */
@@ -31,11 +33,12 @@ export interface Place {
 /**
  * - roundRobin: one agent after the other.
  * - hash: by job and task, so that a task comes back to its agent as long as that is there (rendezvous hashing).
+ * - range: neighbouring tasks of a fragment together, to each agent by the slots that it has.
  * - loadBalanced: where the largest share of slots is free and cores are least busy.
  * - locality: where most of its input is, else as loadBalanced.
  * - coLocated: with the tasks it reads from, else as locality.
  */
-export type PlacementStrategy = "roundRobin" | "hash" | "loadBalanced" | "locality" | "coLocated";
+export type PlacementStrategy = "roundRobin" | "hash" | "range" | "loadBalanced" | "locality" | "coLocated";
 
 export interface PlaceOptions {
   readonly strategy: PlacementStrategy;
@@ -46,6 +49,8 @@ export interface PlaceOptions {
 /** An agent while places are given away. */
 interface Candidate {
   readonly at: number;
+  /** Share of all slots that are its own or of agents before it. */
+  readonly until: number;
   readonly facts: AgentFacts;
   readonly free: number[];
 }
@@ -77,8 +82,12 @@ export class Placement {
 
   constructor(agents: readonly AgentFacts[], options: PlaceOptions) {
     const inOrder = areSorted(agents) ? agents : [...agents].sort((a, b) => (a.peer < b.peer ? -1 : 1));
+    const slots = inOrder.reduce((sum, { slotCount }) => sum + slotCount, 0);
+    let before = 0;
     this.#candidates = inOrder.flatMap((facts, at) => {
-      return facts.freeSlots.length === 0 ? [] : [{ at, facts, free: [...facts.freeSlots].sort((a, b) => a - b) }];
+      before += facts.slotCount;
+      const free = [...facts.freeSlots].sort((a, b) => a - b);
+      return free.length === 0 ? [] : [{ at, until: before / slots, facts, free }];
     });
     this.#options = options;
     this.#agentCount = agents.length;
@@ -137,6 +146,8 @@ function choose(
       const { fragment, index } = needs.task;
       return best(able, (one) => hashOf(`${seed}/${fragment}/${index}/${one.facts.peer}`));
     }
+    case "range":
+      return able.find(({ until }) => until > (needs.share ?? 0)) ?? able[0];
     case "loadBalanced":
       return best(able, freeShare);
     case "locality":

@@ -28,7 +28,7 @@ export const jobOptions = v.object({
   /** Attempts of the whole job after the first. */
   restartsMax: integer(0, 1_000),
   taskRetriesMax: integer(0, 1_000),
-  strategy: v.picklist(["coLocated", "locality", "loadBalanced", "roundRobin", "hash"]),
+  strategy: v.picklist(["coLocated", "locality", "loadBalanced", "roundRobin", "hash", "range"]),
   /** Of one slot; 0: whatever slots have. */
   taskMemoryBytes: integer(),
   resultBytesMax: integer(),

@@ -28,7 +28,14 @@ const peersOf = (
   return placeTasks(needs, agents, { strategy, seed }).placed.map((place) => place.peer);
 };
 
-const STRATEGIES: readonly PlacementStrategy[] = ["roundRobin", "hash", "loadBalanced", "locality", "coLocated"];
+const STRATEGIES: readonly PlacementStrategy[] = [
+  "roundRobin",
+  "hash",
+  "range",
+  "loadBalanced",
+  "locality",
+  "coLocated",
+];
 const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
 
 describe("tasks to slots", () => {
@@ -47,6 +54,14 @@ describe("tasks to slots", () => {
     const after = peersOf(tasks(20), agents.slice(0, 3), "hash");
     before.forEach((was, i) => expect(was === "d" || after[i] === was).toBe(true));
     expect(new Set(before).size).toBe(4);
+  });
+
+  test("by range neighbours are together, as many as the agent's slots are of all, and go on where nothing is free", () => {
+    const free = Array.from({ length: 8 }, (_, i) => i);
+    const agents = [agent("a", free), agent("b", free, { slotCount: 8 }), agent("c", [])];
+    const needs = tasks(8).map((each, i) => ({ ...each, share: (i + 0.5) / 8 }));
+    expect(peersOf(needs, agents, "range")).toEqual([..."aabbbbaa"]);
+    expect(peersOf(needs, [agents[1], agent("c", free)] as AgentFacts[], "range")).toEqual([..."bbbbbccc"]);
   });
 
   test("load-balanced takes the agent with the largest free share and the least load", () => {
