@@ -1,8 +1,7 @@
 /**
- * `npm run chaos -- --jobs [--seed N] [--nodes 3] [--only TEXT] [--fault TEXT] [--phase TEXT] [--logs DIR]`: jobs on a real
- * cluster, hit at each moment by each fault. Ends with a summary, and with exit code 1 when something was wrong; logs of nodes
- * are kept then. With `--soak MINUTES
- * [--at-once 20]`: many jobs at once, while nodes are killed.
+ * `npm run chaos -- --jobs [--seed N] [--nodes 3] [--only TEXT] [--fault TEXT] [--phase TEXT] [--times 1] [--logs DIR]`:
+ * jobs on a real cluster, hit at each moment by each fault. Ends with a summary, and with exit code 1 when something was
+ * wrong; logs of nodes are kept then. With `--soak MINUTES [--at-once 20]`: many jobs at once, while nodes are killed.
  */
 import { parseArgs } from "node:util";
 import { CONDITIONS, FAULTS, isCondition } from "../test/jobs_processes/support/faults.ts";
@@ -18,6 +17,7 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     fault: { type: "string", default: "" },
     phase: { type: "string", default: "" },
+    times: { type: "string", default: "1" },
     logs: { type: "string" },
     soak: { type: "string", default: "0" },
     "at-once": { type: "string", default: "20" },
@@ -80,11 +80,13 @@ if (Number(values.soak) > 0) {
   process.exit(found.length === 0 ? 0 : 1);
 }
 const lacking = new Map<string, string>();
-const cases = allCases().filter(({ fault }) => {
-  const lacks = lacksFor(fault);
-  if (lacks !== null) lacking.set(fault, lacks);
-  return lacks === null;
-});
+const cases = Array.from({ length: Number(values.times) }, allCases)
+  .flat()
+  .filter(({ fault }) => {
+    const lacks = lacksFor(fault);
+    if (lacks !== null) lacking.set(fault, lacks);
+    return lacks === null;
+  });
 for (const [fault, lacks] of lacking) console.log(`left out: ${fault}: ${lacks}`);
 console.log(`seed ${seed}: ${cases.length} cases on ${values.nodes} nodes`);
 const outcomes = await runMatrix({

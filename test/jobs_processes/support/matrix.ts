@@ -202,7 +202,7 @@ class Matrix {
       this.#hold.release();
       target = fault.what;
       ending = await outcome;
-      this.#took(each.job, performance.now() - submittedMs);
+      if (ending === "") this.#took(each.job, performance.now() - submittedMs);
       await fault.healed;
       await this.#healed(wrong);
       if (ending === "") ending = await this.#check(each, world.job, { expected, output, wrong });
