@@ -76,9 +76,7 @@ function locationOf(error: unknown, sourceMap: SourceMap | null): SourceLocation
   for (let depth = 0; depth < CAUSES_MAX && current instanceof Error; depth++) {
     if (current instanceof JobError && current.location !== null) return current.location;
     if (isJobFailure(current) && current.place !== null) return placeOf(current.place);
-    const located = sourceMap?.locate(current.stack ?? "") ?? null;
-    if (located !== null) return located;
     current = current.cause;
   }
-  return null;
+  return error instanceof Error ? (sourceMap?.locateError(error) ?? null) : null;
 }

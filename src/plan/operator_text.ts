@@ -8,7 +8,9 @@ import { nameText, printExpression } from "./print.ts";
 const TEXT_MAX = 200;
 
 function shortened(text: string): string {
-  return text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX - 1)}…`;
+  if (text.length <= TEXT_MAX) return text;
+  // Not in the middle of a character: half of one cannot be sent.
+  return `${text.slice(0, TEXT_MAX - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 function named({ name, expression }: NamedLogicalExpression): string {

@@ -120,10 +120,8 @@ async function load(path: string, url: string, sourceMap: SourceMap): Promise<un
 /** What the user's own code threw, with the line that threw it. */
 function threwWhileLoading(error: unknown, sourceMap: SourceMap): JobError {
   if (error instanceof JobError) return error;
-  if (error instanceof SageError) {
-    return new JobError("threw", error.message, { cause: error, location: sourceMap.locate(error.stack ?? "") });
-  }
+  const location = error instanceof Error ? sourceMap.locateError(error) : null;
+  if (error instanceof SageError) return new JobError("threw", error.message, { cause: error, location });
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const location = error instanceof Error ? sourceMap.locate(error.stack ?? "") : null;
   return new JobError("threw", `The job threw while it was built: ${message}`, { cause: error, location });
 }

@@ -24,7 +24,8 @@ export async function bundle(input: BundlerInput): Promise<BundlerOutput> {
   const code = result.outputs.find((output) => output.kind === "entry-point");
   const map = result.outputs.find((output) => output.kind === "sourcemap");
   if (!code || !map) throw new JobError("bundle", "The bundler gave no module and said no reason.");
-  return { code: withoutDebugId(await code.text()), map: await map.text(), mapDirectory: directory };
+  // Its sources count from where the process runs, whatever the root is.
+  return { code: withoutDebugId(await code.text()), map: await map.text(), mapDirectory: process.cwd() };
 }
 
 function sagePlugin(shim: string): Bun.BunPlugin {

@@ -18,7 +18,6 @@ import { ThreadPool } from "./thread_pool.ts";
 /** A 32-bit arena ends here. */
 const ARENA_BYTES_MAX = 2 ** 32 - 65_536;
 const TURN_EVERY_MS = 10;
-const CAUSE_DEPTH_MAX = 8;
 
 export interface ExecutorEngineOptions {
   readonly memoryBytes: number;
@@ -85,17 +84,10 @@ export class ExecutorEngine implements EnginePort {
 
   placeOf(error: unknown, code: JobCode | null): UserPlace | null {
     const map = code === null ? null : this.#mapOf(code.bundlePath);
-    if (map === null) return null;
-    let cause = error;
-    for (let depth = 0; cause instanceof Error && depth < CAUSE_DEPTH_MAX; depth++) {
-      const found = map.locate(cause.stack ?? "");
-      if (found !== null) {
-        const { file, line, column, lineText } = found;
-        return { file: file.slice(-1_024), line, column, text: (lineText ?? "").slice(0, 2_000) };
-      }
-      cause = cause.cause;
-    }
-    return null;
+    const found = map !== null && error instanceof Error ? map.locateError(error) : null;
+    if (found === null) return null;
+    const { file, line, column, lineText } = found;
+    return { file: file.slice(-1_024), line, column, text: (lineText ?? "").slice(0, 2_000) };
   }
 
   #newPool(): ThreadPool {

@@ -2,7 +2,11 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { originalPositionFor, sourceContentFor, TraceMap } from "@jridgewell/trace-mapping";
+import { OperatorOrigin } from "../plan/mod.ts";
 import type { SourceLocation } from "./job_error.ts";
+
+/** Longest chain of causes that is searched for a place in the user's code. */
+const CAUSES_MAX = 10;
 
 /**
  * Leads from a place in a bundle back to the line that the user wrote. Works on the text of a stack, so that an error
@@ -20,11 +24,25 @@ export class SourceMap {
     this.#baseDirectory = baseDirectory;
   }
 
-  /** The innermost frame of the stack that lies in a file of the user; null when there is none. */
-  locate(stack: string): SourceLocation | null {
+  /**
+   * The innermost frame of the stack that lies in a file of the user; null when there is none. `ahead`: characters from
+   * there to what is meant; where a method is read, JavaScriptCore names the place before its dot.
+   */
+  locate(stack: string, ahead = 0): SourceLocation | null {
     for (const frame of this.#frames(stack)) {
-      const location = this.original(frame.line, frame.column);
+      const location = this.original(frame.line, frame.column + ahead);
       if (location !== null) return location;
+    }
+    return null;
+  }
+
+  /** Of the error, else of what caused it. */
+  locateError(error: Error): SourceLocation | null {
+    let current: unknown = error;
+    for (let depth = 0; depth < CAUSES_MAX && current instanceof Error; depth++) {
+      const location = this.locate(current.stack ?? "", current instanceof OperatorOrigin ? 1 : 0);
+      if (location !== null) return location;
+      current = current.cause;
     }
     return null;
   }

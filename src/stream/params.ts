@@ -111,7 +111,7 @@ export function resolveParams(flow: string, params: Params, given: GivenParams):
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(params, name)) continue;
     const near = nearestName(name, Object.keys(params));
-    faults.push(`there is no parameter ${name}${near === null ? "" : `; did you mean ${near}?`}`);
+    faults.push(`there is no parameter ${name}${near === null ? "" : ` (did you mean ${near}?)`}`);
   }
   for (const [name, spec] of Object.entries(params)) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;

@@ -8,13 +8,44 @@ const TYPE_NAMES: readonly string[] =
     .concat("timestamp[us]", "time[us]", "duration[us]", "decimal(18, 2)", "list<int64>", "struct<a: int64>")
     .concat("dictionary<int32, utf8>");
 
+/** What types are called elsewhere. */
+const MEANT: Readonly<Record<string, string>> = {
+  text: "utf8",
+  str: "utf8",
+  varchar: "utf8",
+  char: "utf8",
+  int: "int64",
+  integer: "int64",
+  bigint: "int64",
+  long: "int64",
+  smallint: "int16",
+  short: "int16",
+  byte: "int8",
+  number: "float64",
+  double: "float64",
+  real: "float32",
+  float: "float64",
+  numeric: "decimal(18, 2)",
+  decimal: "decimal(18, 2)",
+  date: "date32",
+  datetime: "timestamp[us]",
+  timestamp: "timestamp[us]",
+  time: "time[us]",
+  interval: "duration[us]",
+  blob: "binary",
+  bytes: "binary",
+  array: "list<int64>",
+  list: "list<int64>",
+};
+
 /** A type from its name; throws `PlanError` that lists the names. */
 export function typeFrom(input: TypeText | DataType): DataType {
   if (typeof input !== "string") return input;
   const type = parseType(input.trim());
   if (type !== null) return type;
-  const nearest = nearestName(input, TYPE_NAMES);
-  const hint = nearest === null ? "" : ` Did you mean "${nearest}"?`;
+  const word = input.trim().toLowerCase();
+  const nearest = Object.hasOwn(MEANT, word) ? MEANT[word] : nearestName(input, TYPE_NAMES);
+  const hint = nearest === null || nearest === undefined ? "" : ` Did you mean "${nearest}"?`;
   throw new PlanError("argument", `"${input}" is no type.${hint} Types: ${TYPE_NAMES.join(", ")}.`);
 }
 

@@ -23,16 +23,20 @@ export class Sink {
 }
 
 function sinkTo(input: LogicalNode, connector: string, options: { readonly path: string }): Sink {
-  if (typeof options.path !== "string" || options.path === "") {
-    throw new PlanError("argument", `A ${connector} sink needs the path of a file.`);
-  }
   const sink: ConnectorSpec = Object.freeze({ connector, options: Object.freeze({ ...options }) });
   return new Sink(Object.freeze({ kind: "sink", input, sink }));
+}
+
+/** Also for those who write without types. */
+function mustBePath(path: unknown, operator: string): void {
+  if (typeof path === "string" && path !== "") return;
+  throw new PlanError("argument", `${operator} needs the path of a file: ${operator}("rows.…").`);
 }
 
 const CODECS: readonly ParquetSinkOptions["codec"][] = ["zstd", "snappy", "gzip", "lz4", "brotli", "none"];
 
 export function parquetSink(input: LogicalNode, path: string, options: ParquetWriteOptions): Sink {
+  mustBePath(path, "toParquet");
   const { codec = "zstd", rowGroupRows = 1_048_576 } = options;
   if (!CODECS.includes(codec)) {
     throw new PlanError("argument", `toParquet: "${codec}" is no codec. Codecs: ${CODECS.join(", ")}.`);
@@ -49,6 +53,7 @@ function compressionFor(path: string): "none" | "gzip" {
 }
 
 export function csvSink(input: LogicalNode, path: string, options: CsvWriteOptions): Sink {
+  mustBePath(path, "toCsv");
   const defaults: CsvSinkOptions = {
     path,
     delimiter: ",",
@@ -62,11 +67,13 @@ export function csvSink(input: LogicalNode, path: string, options: CsvWriteOptio
 }
 
 export function jsonSink(input: LogicalNode, path: string, options: JsonWriteOptions): Sink {
+  mustBePath(path, "toJson");
   const full: JsonSinkOptions = { path, compression: options.compression ?? compressionFor(path) };
   return sinkTo(input, "json", full);
 }
 
 export function arrowSink(input: LogicalNode, path: string, options: ArrowWriteOptions): Sink {
+  mustBePath(path, "toArrow");
   const full: ArrowSinkOptions = { path, format: options.format ?? "file" };
   return sinkTo(input, "arrow", full);
 }

@@ -44,11 +44,11 @@ export interface JsonReadOptions<S = SchemaInput> extends SchemaOption<S> {
 }
 
 function pathList(paths: PathsInput, source: string): readonly string[] {
-  const list = typeof paths === "string" ? [paths] : [...paths];
+  const list: readonly unknown[] = Array.isArray(paths) ? paths : [paths];
   if (list.length === 0 || list.some((p) => typeof p !== "string" || p === "")) {
     throw new PlanError("argument", `${source} needs the path of a file, directory or glob.`);
   }
-  return list;
+  return list as readonly string[]; // as checked
 }
 
 export function scan(connector: string, options: object): LogicalScan {

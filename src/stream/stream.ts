@@ -6,6 +6,7 @@ import { type ColumnGenerator, type GeneratedRow, type GenerateOptions, generate
 import { GroupedStream } from "./group.ts";
 import { type JoinedRow, type JoinOptions, joinNode } from "./join.ts";
 import { type OrderInput, sortKeys } from "./order.ts";
+import { noteOrigins } from "./origins.ts";
 import {
   type CellOfInput,
   type ExpressionInput,
@@ -306,3 +307,13 @@ export class Stream<R = Open> {
     return new Stream({ kind: "userFunction", input: this.node, mode, fn, schema: columns });
   }
 }
+
+const SOURCES = ["fromParquet", "fromCsv", "fromJson", "fromArrow", "fromRows", "generate"];
+const RUN = ["constructor", "rows", "collect", "explain"];
+
+noteOrigins(Stream, SOURCES);
+noteOrigins(
+  Stream.prototype,
+  Object.getOwnPropertyNames(Stream.prototype).filter((name) => !RUN.includes(name)),
+);
+noteOrigins(GroupedStream.prototype, ["aggregate"]);

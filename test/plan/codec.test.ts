@@ -5,8 +5,8 @@ import flights from "../../examples/flights.ts";
 import greatCircle from "../../examples/great_circle.ts";
 import orders from "../../examples/orders.ts";
 import weather from "../../examples/weather.ts";
-import { dataflow, Stream } from "../../mod.ts";
-import { type Schema, schema } from "../../src/arrow/mod.ts";
+import { dataflow, lit, Stream } from "../../mod.ts";
+import { field, int64, type Schema, schema } from "../../src/arrow/mod.ts";
 import { decodePhysicalPlan, encodePhysicalPlan, explainPhysical, planPhysical } from "../../src/jobs/mod.ts";
 import {
   bind,
@@ -235,4 +235,12 @@ test("300 random plans are bound, optimised and cut into tasks as before they we
     expect(explainPhysical(read)).toBe(explainPhysical(physical));
   }
   expect(planned).toBeGreaterThan(200);
+});
+
+test("the text of an operator is not cut within a character", () => {
+  for (const length of [196, 197, 198, 199]) {
+    const { node } = Stream.generate(1).select(lit(`${"x".repeat(length)}😀😀`).alias("a"));
+    const { operators } = bind({ name: "cut", roots: [node] }, () => schema([field("index", int64)]));
+    expect(operators?.map(({ text }) => text.isWellFormed())).toEqual([true, true]);
+  }
 });

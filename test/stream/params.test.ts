@@ -55,7 +55,7 @@ test("missing, unknown and mistyped parameters are one error that lists all para
   );
   expect(
     message,
-  ).toBe(`Cannot plan "flow": there is no parameter yaer; did you mean year?; year must be a whole number from 1900 to 2100, not "x"; share must be a number, not NaN; carrier is missing; mode must be one of fast, exact, not "slow"; ids must be a list, each a whole number, not [1,"2"]. Its parameters:
+  ).toBe(`Cannot plan "flow": there is no parameter yaer (did you mean year?); year must be a whole number from 1900 to 2100, not "x"; share must be a number, not NaN; carrier is missing; mode must be one of fast, exact, not "slow"; ids must be a list, each a whole number, not [1,"2"]. Its parameters:
   year     a whole number from 1900 to 2100, default 2008: Which year
   share    a number, default 0.5
   carrier  a text, must be given

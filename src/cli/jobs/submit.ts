@@ -7,7 +7,16 @@ import {
   resultArena,
   withAbsolutePaths,
 } from "../../client/mod.ts";
-import { encodeLogicalPlan, type LogicalPlan, userFunctionsOf } from "../../plan/mod.ts";
+import {
+  encodeLogicalPlan,
+  type LogicalPlan,
+  numberOperators,
+  type OperatorOrigin,
+  operatorText,
+  originOf,
+  setCause,
+  userFunctionsOf,
+} from "../../plan/mod.ts";
 import { absolutePath, ClosedOutputError, type Terminal } from "../../platform/mod.ts";
 import type { JobProgress } from "../../protocol/mod.ts";
 import { jsonText } from "../cluster/mod.ts";
@@ -84,6 +93,12 @@ async function carryOut(on: Terminal, execution: Execution): Promise<number> {
   return new Attached(on, handle, execution).run();
 }
 
+/** The cluster has the dataflow without the places of its lines; its message shows the operator that is wrong. */
+function writtenAt(plan: LogicalPlan, message: string): OperatorOrigin | null {
+  const node = [...numberOperators(plan).keys()].find((each) => message.includes(operatorText(each)));
+  return node === undefined ? null : originOf(node);
+}
+
 /** A submitted job whose rows and progress are shown until it ends or is left alone. */
 class Attached {
   readonly #on: Terminal;
@@ -151,7 +166,9 @@ class Attached {
     }
     if (isOwn && !isWanted) await this.#cancel();
     if (first instanceof ClosedOutputError) return EXIT.ok;
-    return await reportFailure(this.#on, error, this.#execution.job.bundle.sourceMap);
+    const { plan, bundle } = this.#execution.job;
+    if (first instanceof JobFailedError && first.planCode !== null) setCause(first, writtenAt(plan, first.message));
+    return await reportFailure(this.#on, error, bundle.sourceMap);
   }
 
   async #cancel(): Promise<void> {

@@ -6,6 +6,7 @@ import { type LogicalNode, type LogicalPlan, type LogicalScan, numberOperators }
 import { castTo, typedColumn } from "../make.ts";
 import type { LimitNode, NamedExpression, OperatorInfo, Plan, PlanNode, SortNode, UnnestNode } from "../node.ts";
 import { operatorText } from "../operator_text.ts";
+import { originOf, setCause } from "../origin.ts";
 import { columnsHint } from "../suggest.ts";
 import { bindAggregate, bindDistinct } from "./aggregate.ts";
 import {
@@ -243,7 +244,11 @@ export function bind(plan: LogicalPlan, sources: SchemaOfSource): Plan {
       return known;
     },
   };
-  for (const node of ids.keys()) bound.set(node, bindNode(node, context));
+  for (const node of ids.keys())
+    bound.set(
+      node,
+      withOrigin(node, () => bindNode(node, context)),
+    );
   const operators = [...ids].map(
     ([node, id]): OperatorInfo => Object.freeze({ id, name: nameOfKind(node), text: operatorText(node) }),
   );
@@ -252,6 +257,15 @@ export function bind(plan: LogicalPlan, sources: SchemaOfSource): Plan {
     roots: Object.freeze(plan.roots.map((root) => context.bound(root))),
     operators: Object.freeze(operators),
   });
+}
+
+/** What is wrong with an operator leads to where it was written. */
+function withOrigin(node: LogicalNode, bindIt: () => PlanNode): PlanNode {
+  try {
+    return bindIt();
+  } catch (error) {
+    throw setCause(error, originOf(node));
+  }
 }
 
 function nameOfKind(node: LogicalNode): string {

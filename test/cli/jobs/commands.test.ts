@@ -171,7 +171,7 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], code: nu
     /there is no parameter a. It has no parameters/,
   ],
   ["a parameter without a value", ["submit", "plain.ts", "--param", "a"], 2, /--param a is not NAME=VALUE/],
-  ["an unknown column", ["submit", "column.ts"], 2, /Unknown column nope/],
+  ["an unknown column", ["submit", "column.ts"], 2, /Unknown column nope.*\n.*column\.ts:1:\d+\n.*\.select\("nope"\)/],
   ["a file that is not there", ["submit", "absent.ts"], 1, /absent.csv/],
   ["a parallelism of 0", ["submit", "plain.ts", "--parallelism", "0"], 2, /--parallelism 0 must be .* from 1 to 4096/],
   ["a parallelism of 1e9", ["submit", "plain.ts", "--parallelism", "1e9"], 2, /--parallelism 1e9 must be/],
