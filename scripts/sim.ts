@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { reportOf, runCrowd, runJobCrowd, runJobScenario, runScenario } from "../src/sim/mod.ts";
-import { settle, strayErrors } from "./sim_settle.ts";
+import { rest, settle, strayErrors } from "./sim_settle.ts";
 
 const NUMBERS = { seeds: 1_000, from: 1, seed: 0, nodes: 0, minutes: 1, processes: 1 };
 type NumberName = keyof typeof NUMBERS;
@@ -34,8 +34,16 @@ function parse(args: readonly string[]): void {
 
 const isTerminal = process.stderr.isTTY === true;
 
+/** How often a line says how far it is where there is no terminal. */
+const LINE_MS = 10_000;
+let lineMs = performance.now();
+
 function show(text: string): void {
   if (isTerminal) process.stderr.write(`\r\x1b[K${text}`);
+  else if (text !== "" && performance.now() - lineMs >= LINE_MS) {
+    lineMs = performance.now();
+    process.stderr.write(`${text}\n`);
+  }
 }
 
 /** Seeds `from`, `from + step`, … below `end`; gives how many failed. */
@@ -108,13 +116,23 @@ async function thousand(): Promise<number> {
 
 async function jobsThousand(): Promise<number> {
   const startMs = performance.now();
-  const progress = (text: string) => show(`${((performance.now() - startMs) / 1_000).toFixed(0)} s: ${text}`);
+  const progress = (text: string) => {
+    const mebibytes = Math.round(process.memoryUsage.rss() / 2 ** 20);
+    show(`${((performance.now() - startMs) / 1_000).toFixed(0)} s, ${mebibytes} MiB: ${text}`);
+  };
   // Of the thread that simulates: what the runtime compiles and collects beside it is of all nodes, not of the leader.
   const cpuMs = () => {
     const { user, system } = process.threadCpuUsage();
     return (user + system) / 1_000;
   };
-  const result = await runJobCrowd({ seed: numbers.seed || 1, settle, nodes: numbers.nodes || 1_000, cpuMs, progress });
+  const result = await runJobCrowd({
+    seed: numbers.seed || 1,
+    settle,
+    nodes: numbers.nodes || 1_000,
+    cpuMs,
+    progress,
+    rest,
+  });
   show("");
   const { nodes, jobs, tasks, finished, failed, open, crashes, virtualMs, leaderCpuMs, deployedTasks } = result;
   const lines = [
