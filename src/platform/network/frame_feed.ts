@@ -19,8 +19,8 @@ export interface FedStream {
   sendWindowUpdate(): void;
   /** A frame's data was all handed on: its window may grow again. */
   dataHandled(): void;
-  /** Set by whoever takes the stream's bytes directly. */
-  takeBytes?: (bytes: Uint8Array) => void;
+  /** Set by whoever takes the stream's bytes directly; true when nothing refers to them any more. */
+  takeBytes?: (bytes: Uint8Array) => boolean;
 }
 
 /** What a yamux muxer has besides its public interface. */
@@ -38,13 +38,20 @@ export class FrameFeed {
   /** Of the frame that is arriving: bytes to come, and whom they are for; null: libp2p's decoder. */
   #left = 0;
   #stream: FedStream | null = null;
+  /** Whether somebody keeps some of the bytes that are being pushed. */
+  #isKept = false;
 
   constructor(muxer: FedMuxer) {
     this.#muxer = muxer;
   }
 
-  /** The connection's next bytes. @throws what libp2p throws of wrong frames; the connection is then to be aborted */
-  push(bytes: Uint8Array): void {
+  /**
+   * The connection's next bytes; true when nothing refers to them any more.
+   *
+   * @throws what libp2p throws of wrong frames; the connection is then to be aborted
+   */
+  push(bytes: Uint8Array): boolean {
+    this.#isKept = false;
     for (let at = 0; at < bytes.length; ) {
       if (this.#left === 0) {
         at = this.#takeHead(bytes, at);
@@ -55,6 +62,7 @@ export class FrameFeed {
       this.#body(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
       at = end;
     }
+    return !this.#isKept;
   }
 
   #takeHead(bytes: Uint8Array, at: number): number {
@@ -94,10 +102,14 @@ export class FrameFeed {
 
   #body(bytes: Uint8Array): void {
     const stream = this.#stream;
-    if (stream === null) return this.#decode(bytes);
+    if (stream === null) {
+      this.#isKept = true;
+      return this.#decode(bytes);
+    }
     const { takeBytes } = stream;
-    if (takeBytes !== undefined && stream.readStatus === "readable" && stream.readBufferLength === 0) takeBytes(bytes);
-    else stream.onData(bytes);
+    const isDirect = takeBytes !== undefined && stream.readStatus === "readable" && stream.readBufferLength === 0;
+    if (!isDirect) stream.onData(bytes);
+    if (!isDirect || !takeBytes(bytes)) this.#isKept = true;
     if (this.#left > 0) return;
     this.#stream = null;
     if (stream.status === "open") stream.dataHandled();

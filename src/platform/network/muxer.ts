@@ -70,10 +70,11 @@ export function createMuxer(): StreamMuxerFactory {
       if (connection instanceof TlsConnection) {
         connection.takeBytes = (bytes) => {
           try {
-            feed.push(bytes);
+            return feed.push(bytes);
           } catch (error) {
             own.abort(error as Error);
             connection.abort(error as Error);
+            return false;
           }
         };
       }

@@ -67,6 +67,7 @@ export class Pipe {
       this.onTraffic?.();
       this.waiting.push(bytes);
       this.deliver();
+      return this.waiting.length === 0;
     };
   }
 

@@ -16,6 +16,10 @@ const SMALL_BYTES_MAX = 4 << 10;
 
 const spareBuffers: Uint8Array[] = [];
 
+/** Memory that this much arrived in is worth being given back at once. */
+const GIVEN_BACK_BYTES_MIN = 16 << 10;
+const isBun = "Bun" in globalThis;
+
 /** `Uint8Array` or libp2p's list of them. */
 type Bytes = Parameters<AbstractMultiaddrConnection["send"]>[0];
 
@@ -31,8 +35,8 @@ export interface TlsConnectionOptions {
 }
 
 export class TlsConnection extends AbstractMultiaddrConnection {
-  /** Takes what arrives, once there is a muxer, without libp2p's events. */
-  takeBytes: ((bytes: Uint8Array) => void) | null = null;
+  /** Takes what arrives, once there is a muxer, without libp2p's events; true when nothing refers to it any more. */
+  takeBytes: ((bytes: Uint8Array) => boolean) | null = null;
   private readonly socket: TLSSocket;
   private readonly pulse: ReturnType<typeof setInterval>;
   private queue: Uint8Array[] = [];
@@ -58,8 +62,9 @@ export class TlsConnection extends AbstractMultiaddrConnection {
       // A plain array: `slice` of a Buffer would not copy.
       const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       const { takeBytes } = this;
-      if (takeBytes !== null && this.readStatus === "readable" && this.readBufferLength === 0) takeBytes(bytes);
-      else this.onData(bytes);
+      const isDirect = takeBytes !== null && this.readStatus === "readable" && this.readBufferLength === 0;
+      if (!isDirect) this.onData(bytes);
+      else if (takeBytes(bytes)) giveBack(chunk);
     });
     socket.on("drain", () => this.safeDispatchEvent("drain"));
     socket.on("end", () => socket.end());
@@ -169,4 +174,13 @@ export class TlsConnection extends AbstractMultiaddrConnection {
     await closed;
     clearTimeout(timer);
   }
+}
+
+/**
+ * Bun allocates what is read anew each time. Left to the garbage collector, that is memory which the system clears page by
+ * page, and costs a reader as much as decrypting does; given back at once, the next read gets the same again.
+ */
+function giveBack({ buffer, byteLength }: Buffer): void {
+  if (!isBun || byteLength < GIVEN_BACK_BYTES_MIN || byteLength !== buffer.byteLength) return;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
