@@ -59,10 +59,13 @@ export class Bundles {
     // Left over of a user that has gone while it was written.
     this.#disk.remove(path);
     const file = this.#disk.openWrite(path);
+    let isWhole = false;
     try {
       file.append(bytes);
+      isWhole = true;
     } finally {
       file.close();
+      if (!isWhole) this.#disk.remove(path);
     }
   }
 }

@@ -239,18 +239,20 @@ export class JobLog {
   /** A disk that takes nothing costs the older lines, not the job. */
   #write(path: string, lines: readonly Line[]): boolean {
     if (this.#isDiskBad) return false;
+    this.#isDiskBad = true;
     try {
       const file = this.#disk.openWrite(path);
       try {
         file.append(encodeValue(lines));
+        this.#isDiskBad = false;
       } finally {
         file.close();
+        if (this.#isDiskBad) this.#disk.remove(path);
       }
-      return true;
     } catch {
-      this.#isDiskBad = true;
-      return false;
+      // The first try says it for all.
     }
+    return !this.#isDiskBad;
   }
 }
 

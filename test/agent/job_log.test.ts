@@ -6,16 +6,17 @@ import { JOB_LOG_LIMITS, JobLog } from "../../src/agent/job_log.ts";
 import { withLogMark } from "../../src/kernel/mod.ts";
 import { nodeDisk } from "../../src/platform/disk.ts";
 import { ManualClock } from "../support/loopback.ts";
+import { fullDisk } from "./support/full_disk.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "sage-job-log-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const never = new AbortController().signal;
 let count = 0;
 
-function made(limits: Partial<typeof JOB_LOG_LIMITS> = {}) {
+function made(limits: Partial<typeof JOB_LOG_LIMITS> = {}, disk = nodeDisk()) {
   const clock = new ManualClock();
   const path = join(directory, `log${count++}`);
-  return { clock, log: new JobLog({ clock, disk: nodeDisk() }, path, { ...JOB_LOG_LIMITS, ...limits }) };
+  return { clock, log: new JobLog({ clock, disk }, path, { ...JOB_LOG_LIMITS, ...limits }) };
 }
 
 async function lines(log: JobLog): Promise<string[]> {
@@ -105,4 +106,16 @@ test("who follows gets what comes, until the job has ended", async () => {
   log.end();
   await following;
   expect(found).toEqual(["one", "two", "three"]);
+});
+
+test("a full disk costs the older lines, and keeps no part of them", async () => {
+  const { log } = made({ memoryBytesMax: 300 }, fullDisk());
+  const before = readdirSync(directory);
+  for (let line = 0; line < 50; line++) log.write("out", bytes(`line ${line}\n`));
+  log.write("out", bytes("newest\n"));
+  log.end();
+  const left = await lines(log);
+  expect(left.length).toBeLessThan(50);
+  expect(left.at(-1)).toBe("out newest");
+  expect(readdirSync(directory)).toEqual(before);
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { SinkJournal } from "../../src/agent/sink_journal.ts";
 import { nodeDisk } from "../../src/platform/disk.ts";
+import { fullDisk } from "./support/full_disk.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "sage-journal-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -46,19 +47,8 @@ test("a directory that takes nothing costs the notes, not the job", () => {
 });
 
 test("what a full disk cut off is not left there, by this agent or an earlier one", () => {
-  const disk = nodeDisk();
-  const full: typeof disk = {
-    ...disk,
-    openWrite: (path) => {
-      const file = disk.openWrite(path);
-      const append = (): never => {
-        throw new Error("no space left on device");
-      };
-      return { ...file, append, close: () => file.close() };
-    },
-  };
   const at = join(directory, "four");
-  new SinkJournal({ disk: full, log: { write: () => undefined } }, at).note({
+  new SinkJournal({ disk: fullDisk(), log: { write: () => undefined } }, at).note({
     jobId: JOB,
     jobAttempt: 1,
     sinkPaths: ["/a.csv"],
