@@ -10,12 +10,15 @@ export {
   type JobEndCode,
   JobFailedError,
   type JobLogLine,
+  type JobProgress,
   type JobQuery,
+  type JobStage,
   type JobSummary,
+  type JobTask,
   type SubmitOptions,
   type UserPlace,
 } from "./src/client/mod.ts";
 export { SageError } from "./src/kernel/mod.ts";
 export { PlanError } from "./src/plan/mod.ts";
 export { type ConnectOptions, connect } from "./src/platform/connect.ts";
-export { type JobProgress, RemoteError } from "./src/protocol/mod.ts";
+export { RemoteError } from "./src/protocol/mod.ts";

@@ -1,6 +1,7 @@
 /** What a job loses when the process of an agent, or that of the JobManager, is killed in the middle of it. */
 import type { Cluster, Job } from "../client.ts";
-import { clusterTransferLeader, type JobTask } from "../src/protocol/mod.ts";
+import type { JobTask } from "../src/client/mod.ts";
+import { clusterTransferLeader } from "../src/protocol/mod.ts";
 import { type Figure, rounded } from "./cluster_figure.ts";
 import { leaderOf, type NodeProcess, type Processes, until, withProcesses } from "./cluster_processes.ts";
 import { clusterOf, rest, tasksOf } from "./jobs_cluster.ts";

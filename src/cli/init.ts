@@ -33,10 +33,9 @@ const TSCONFIG = `{
     "strict": true,
     "noEmit": true,
     "skipLibCheck": true,
-    "types": [],
-    "paths": { "sage": ["./.sage/sage.d.ts"] }
+    "types": []
   },
-  "include": ["**/*.ts"]
+  "include": ["**/*.ts", ".sage/*.d.ts"]
 }
 `;
 

@@ -1,11 +1,11 @@
 import type { Cell } from "../arrow/mod.ts";
 import { encodeLogicalPlan, type LogicalPlan, userFunctionsOf } from "../plan/mod.ts";
-import type { JobOptions, JobProgress } from "../protocol/mod.ts";
 import { type Dataflow, type GivenParams, isDataflow } from "../stream/mod.ts";
 import { withAbsolutePaths } from "./absolute_paths.ts";
 import type { CallSettings, ClusterClient } from "./client.ts";
 import { ClientError } from "./error.ts";
-import type { JobHandle, JobLogLine, JobSummary } from "./job_handle.ts";
+import type { JobLogLine, JobProgress, JobSummary } from "./job_facts.ts";
+import type { JobHandle } from "./job_handle.ts";
 import { type JobQuery, Jobs, type JobsPorts } from "./jobs.ts";
 import { resultRows } from "./result.ts";
 
@@ -42,8 +42,9 @@ export interface SubmitOptions {
   /** Only slots with so much memory are used; default any. */
   readonly taskMemoryBytes?: number;
   /** Compression of what tasks send each other; default none. */
-  readonly codec?: JobOptions["codec"];
-  readonly strategy?: JobOptions["strategy"];
+  readonly codec?: "none" | "lz4" | "zstd";
+  /** Which free slot a task gets; default coLocated: where most of its input is. */
+  readonly strategy?: "coLocated" | "locality" | "loadBalanced" | "roundRobin" | "hash" | "range";
   /** Ends the call, not the job: it may have been submitted by then. */
   readonly signal?: AbortSignal;
 }
@@ -62,6 +63,7 @@ export class Cluster implements AsyncDisposable {
   readonly #ports: ClusterPorts;
   readonly #jobs: Jobs;
 
+  /** @internal */
   constructor(client: ClusterClient, ports: ClusterPorts) {
     this.#client = client;
     this.#ports = ports;
@@ -133,6 +135,7 @@ export class Job {
   readonly #handle: JobHandle;
   readonly #plan: LogicalPlan | null;
 
+  /** @internal */
   constructor(handle: JobHandle, plan: LogicalPlan | null) {
     this.#handle = handle;
     this.#plan = plan;

@@ -3,14 +3,13 @@ export { type CallSettings, type ClientOptions, type ClientPorts, ClusterClient 
 export { Cluster, type ClusterJobs, type ClusterPorts, Job, type PreparedJob, type SubmitOptions } from "./cluster.ts";
 export { ClientError, type ClientErrorCode } from "./error.ts";
 export { type JobEndCode, JobFailedError, type UserPlace } from "./job_error.ts";
+export type { JobLogLine, JobProgress, JobStage, JobSummary, JobTask } from "./job_facts.ts";
 export {
   decidingError,
   isEndState,
   JobHandle,
-  type JobLogLine,
   type JobRecord,
   type JobRows,
-  type JobSummary,
   type JobVerb,
 } from "./job_handle.ts";
 export { type JobQuery, Jobs, type JobsPorts } from "./jobs.ts";

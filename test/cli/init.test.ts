@@ -1,11 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { directoryWith, sage } from "./sage.ts";
 
-const tsc = fileURLToPath(new URL("../../node_modules/.bin/tsc", import.meta.url));
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const tsc = join(root, "node_modules/.bin/tsc");
+const bun = join(root, "node_modules/.bin/bun");
 
 function typeErrors(directory: string): string {
   try {
@@ -24,6 +26,39 @@ test("what init writes passes the type checker, and the checker knows the column
   const path = join(cwd, "demo/job.ts");
   writeFileSync(path, readFileSync(path, "utf8").replace('avg("celsius")', 'avg("celsiu")'));
   expect(typeErrors(join(cwd, "demo"))).toContain("celsiu");
+});
+
+const PROGRAM = `import { col, dataflow, Stream } from "sage";
+import { ClientError, connect, type Job, JobFailedError, type JobProgress, RemoteError, SageError } from "sage/client";
+
+const late = dataflow("late", () => Stream.generate(10).filter(col("index").gt(5)));
+try {
+  await using cluster = await connect({ credentials: "nowhere.json" });
+  const job: Job = await cluster.submit(late, { parallelism: 2, timeoutMs: 60_000 });
+  for await (const row of job.result()) console.log(Object.keys(row));
+  const { state, stages, lastError }: JobProgress = await job.status();
+  console.log(state, stages.map(({ rowsOut }) => rowsOut), lastError?.place?.line);
+  for await (const line of job.logs({ follow: true })) console.log(line.node, line.text);
+  await job.cancel();
+  const names: string[] = (await cluster.jobs.list({ states: ["failed"], limit: 5 })).map(({ name }) => name);
+  console.log(names, (await cluster.jobs.find("late")).id);
+} catch (error) {
+  if (error instanceof JobFailedError) console.log(error.place?.file, error.planCode);
+  if (error instanceof RemoteError) console.log(error.method);
+  console.log(error instanceof ClientError && error instanceof SageError ? error.code : error);
+}
+`;
+
+test("a program that uses a cluster passes the type checker, which knows what a job can do, and runs", async () => {
+  const cwd = directoryWith({ "program.ts": PROGRAM });
+  await sage(["init"], { cwd });
+  expect(typeErrors(cwd)).toBe("");
+  writeFileSync(join(cwd, "program.ts"), PROGRAM.replace("job.cancel()", "job.cancl()").replace("rowsOut }", "rows }"));
+  expect(typeErrors(cwd)).toMatch(/(?=[^]*'rows' does not exist)(?=[^]*'cancl' does not exist)/);
+  writeFileSync(join(cwd, "program.ts"), PROGRAM);
+  mkdirSync(join(cwd, "node_modules"));
+  symlinkSync(root, join(cwd, "node_modules/sage"));
+  expect(execFileSync(bun, ["program.ts"], { cwd }).toString()).toBe("refused\n");
 });
 
 test("what init writes runs", async () => {

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Cluster } from "../../src/client/mod.ts";
-import type { JobTask } from "../../src/protocol/mod.ts";
+import type { Cluster, JobTask } from "../../src/client/mod.ts";
 import { HeldCluster } from "./support/held_cluster.ts";
 import { resultOf, submit } from "./support/jobs_cluster.ts";
 

@@ -1,8 +1,7 @@
 /** Moments in the life of a job. Executors wait in them (`hold.ts`) until the cluster has been hit. */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Job } from "../../../src/client/mod.ts";
-import type { JobProgress } from "../../../src/protocol/mod.ts";
+import type { Job, JobProgress } from "../../../src/client/mod.ts";
 import { pause } from "../../cluster_processes/harness.ts";
 
 export const PHASES = [
