@@ -11,6 +11,7 @@ import {
   Peers,
   peerOfAddress,
   type RequestId,
+  withPeer,
 } from "../cluster/mod.ts";
 import {
   type Address,
@@ -27,6 +28,7 @@ import {
 import {
   type CallMethod,
   certificateRenew,
+  clusterStatus,
   type ItemOutput,
   type ItemShape,
   methodTable,
@@ -38,6 +40,7 @@ import {
   type StreamMethod,
 } from "../protocol/mod.ts";
 import { ClientError, checkAborted } from "./error.ts";
+import { type KnownNode, KnownNodes } from "./known_nodes.ts";
 import { pauseOf } from "./pause.ts";
 
 export interface ClientPorts {
@@ -61,6 +64,8 @@ export interface ClientOptions {
    * Default: they wait, since nodes may be starting.
    */
   readonly unreachableMs?: number;
+  /** What to keep for the next client: another certificate, other nodes. */
+  readonly changed?: (credentials: Credentials) => void;
 }
 
 export interface CallSettings {
@@ -76,16 +81,22 @@ const CONNECT_MS = 3_000;
 /** In the first round the next node is tried sooner. */
 const FIRST_CONNECT_MS = 1_000;
 const FAILURES_SHOWN_MAX = 5;
+/** That credentials hold. */
+const ADDRESSES_MAX = 16;
+/** A client that is used for long asks so often which nodes there are. */
+const CURRENT_MS = 30_000;
 
 export class ClusterClient {
   readonly #options: ClientOptions;
   readonly #peers: Peers;
-  /** Those that answered last come first. */
-  #nodes: { readonly peer: PeerId; readonly addresses: readonly Address[] }[];
+  readonly #nodes: KnownNodes;
   readonly #lanes: Lanes;
   /** An index that some node has applied. */
   #appliedIndex = 0;
   #certificate: Uint8Array;
+  #answeredBy: PeerId | null = null;
+  /** When it was asked last which nodes there are. */
+  #currentMs: number;
   #isClosed = false;
 
   private constructor(options: ClientOptions) {
@@ -93,7 +104,8 @@ export class ClusterClient {
     this.#options = options;
     this.#certificate = credentials.certificate;
     const byPeer = Map.groupBy(addresses, (address) => peerOfAddress(ports.keys, address));
-    this.#nodes = [...byPeer].map(([peer, all]) => ({ peer, addresses: all }));
+    this.#nodes = new KnownNodes([...byPeer].map(([peer, all]) => ({ peer, addresses: all })));
+    this.#currentMs = ports.clock.nowMs();
     this.#lanes = new Lanes({ ...ports, appliedIndex: () => this.#appliedIndex });
     this.#peers = new Peers({
       ...ports,
@@ -109,9 +121,9 @@ export class ClusterClient {
     const { transport } = options.ports;
     await transport.start({
       credential: () => client.#certificate,
-      // The addresses in the credentials name the nodes by their keys, which the transport has proven.
+      // Addresses name nodes by their keys, which the transport has proven.
       admit: (peer): Admission =>
-        client.#nodes.some((node) => node.peer === peer)
+        client.#nodes.get(peer) !== undefined
           ? { kind: "member" }
           : { kind: "refused", reason: "this client did not call you" },
       connected: () => undefined,
@@ -119,7 +131,7 @@ export class ClusterClient {
       posted: () => undefined,
       opened: (channel) => channel.abort("clients serve nothing"),
     });
-    for (const { peer, addresses } of client.#nodes) transport.know(peer, addresses);
+    for (const { peer, addresses } of client.#nodes.all) transport.know(peer, addresses);
     return client;
   }
 
@@ -173,7 +185,10 @@ export class ClusterClient {
     const endMs = this.#options.ports.clock.nowMs() + timeoutMs;
     const session = await this.#tryAll({ endMs, signal }, (open) => Promise.resolve(open));
     try {
-      yield* session.stream(method, body, signal === undefined ? {} : { signal });
+      for await (const item of session.stream(method, body, signal === undefined ? {} : { signal })) {
+        this.#keepCurrentNow(false);
+        yield item;
+      }
     } catch (error) {
       checkAborted(signal);
       throw error;
@@ -187,7 +202,44 @@ export class ClusterClient {
     if (facts === null || !needsRenewal(facts, { nowMs, activeKeyId })) return null;
     const { certificate } = await this.call(certificateRenew, {});
     this.#certificate = certificate;
+    this.#changed();
     return certificate;
+  }
+
+  /** Asks which nodes there are now, and renews the certificate when it is time. Errors as of `call`. */
+  async keepCurrent(settings: CallSettings = {}): Promise<void> {
+    const { ports } = this.#options;
+    this.#currentMs = ports.clock.nowMs();
+    const { members, keyId } = await this.call(clusterStatus, {}, settings);
+    const alive = members.filter(({ health, addresses }) => health === "alive" && addresses.length > 0);
+    const nodes = alive.map(({ peer, addresses }) => ({
+      peer,
+      addresses: addresses.map((each) => withPeer(each, peer)),
+    }));
+    if (this.#nodes.learn(nodes, ports.random)) {
+      for (const { peer, addresses } of this.#nodes.all) ports.transport.know(peer, addresses);
+      this.#changed();
+    }
+    if (keyId !== undefined) await this.renew(keyId);
+  }
+
+  /** Nodes come and go while a client is used; that it could not be told now matters only later. */
+  #keepCurrentNow(isOther: boolean): void {
+    if (!isOther && this.#options.ports.clock.nowMs() < this.#currentMs + CURRENT_MS) return;
+    this.keepCurrent().catch(() => undefined);
+  }
+
+  #changed(): void {
+    const { changed, credentials } = this.#options;
+    const addresses = this.#nodes.all.flatMap((node) => node.addresses).slice(0, ADDRESSES_MAX);
+    changed?.({ ...credentials, addresses, certificate: this.#certificate });
+  }
+
+  #answered(node: KnownNode): void {
+    const isOther = this.#answeredBy !== null && this.#answeredBy !== node.peer;
+    this.#answeredBy = node.peer;
+    this.#nodes.answered(node);
+    this.#keepCurrentNow(isOther);
   }
 
   /** As it is shown now. */
@@ -211,13 +263,13 @@ export class ClusterClient {
     for (let round = 0; ; round++) {
       earlier = failures;
       failures = [];
-      for (const node of this.#nodes) {
+      for (const node of this.#nodes.all) {
         checkAborted(signal);
         try {
           const connectEndMs = Math.min(endMs, clock.nowMs() + connectMs(round));
           const session = this.#peers.opened(node.peer) ?? (await this.#session(node.peer, connectEndMs, signal));
           const answer = await ask(session);
-          if (this.#nodes[0] !== node) this.#nodes = [node, ...this.#nodes.filter((other) => other !== node)];
+          this.#answered(node);
           return answer;
         } catch (error) {
           checkAborted(signal);
@@ -253,7 +305,7 @@ export class ClusterClient {
     return new Promise((resolve, reject) => {
       const abort = () => reject(new TransportError("aborted", "The caller has called it off."));
       signal?.addEventListener("abort", abort, { once: true });
-      const late = `No answer from ${this.#nodes.find((node) => node.peer === peer)?.addresses[0] ?? peer} in ${limitMs} ms.`;
+      const late = `No answer from ${this.#nodes.get(peer)?.addresses[0] ?? peer} in ${limitMs} ms.`;
       const cancel = clock.wake(limitMs, () => reject(new TransportError("timeout", late)));
       const done = () => {
         cancel();

@@ -1,7 +1,7 @@
 /** A client's ports on this machine. */
-import { type ClientPorts, ClusterClient } from "../client/mod.ts";
+import { type ClientOptions, type ClientPorts, ClusterClient } from "../client/mod.ts";
 import { askToJoin, type Credentials, type JoinInvitation, withPeer } from "../cluster/mod.ts";
-import type { Address, Log } from "../kernel/mod.ts";
+import type { Log } from "../kernel/mod.ts";
 import { systemClock } from "./clock.ts";
 import { createKeys } from "./keys.ts";
 import { createTransport } from "./network/mod.ts";
@@ -10,27 +10,17 @@ import { systemRandom } from "./random.ts";
 /** Clients report by errors; what the transport would log is not for their users. */
 const SILENT: Log = { write: () => undefined };
 
-export function openClient(options: {
-  readonly credentials: Credentials;
-  readonly addresses?: readonly Address[];
-  readonly software: string;
-  readonly unreachableMs?: number;
-}): Promise<ClusterClient> {
-  const { credentials, addresses, software, unreachableMs } = options;
+export type OpenOptions = Omit<ClientOptions, "ports">;
+
+export function openClient(options: OpenOptions): Promise<ClusterClient> {
   const ports: ClientPorts = {
     clock: systemClock,
     keys: createKeys(),
     random: systemRandom,
     log: SILENT,
-    transport: createTransport({ keyPair: credentials.key, log: SILENT }),
+    transport: createTransport({ keyPair: options.credentials.key, log: SILENT }),
   };
-  return ClusterClient.open({
-    ports,
-    credentials,
-    software,
-    ...(addresses === undefined ? {} : { addresses }),
-    ...(unreachableMs === undefined ? {} : { unreachableMs }),
-  });
+  return ClusterClient.open({ ...options, ports });
 }
 
 /** Exchanges a token for credentials, under a new key. Errors as of `askToJoin`. */

@@ -1,6 +1,6 @@
 import packageData from "../../package.json" with { type: "json" };
 import { ClientError, Cluster, type PreparedJob } from "../client/mod.ts";
-import { decodeCredentials } from "../cluster/mod.ts";
+import { type Credentials, decodeCredentials, encodeCredentials } from "../cluster/mod.ts";
 import type { Address } from "../kernel/mod.ts";
 import { userFunctionsOf } from "../plan/mod.ts";
 import { type GivenParams, isDataflow } from "../stream/mod.ts";
@@ -8,7 +8,7 @@ import { absolutePath } from "./absolute_path.ts";
 import { bundleJob } from "./bundle.ts";
 import { openClient } from "./client_host.ts";
 import { systemClock } from "./clock.ts";
-import { isReadableByOthers, readCredentialsText } from "./credentials_file.ts";
+import { isReadableByOthers, readCredentialsText, writeCredentialsText } from "./credentials_file.ts";
 import { defaultCredentialsFile } from "./data_paths.ts";
 import { JobError } from "./job_error.ts";
 import { createKeys } from "./keys.ts";
@@ -52,8 +52,18 @@ export async function connect(options: ConnectOptions = {}): Promise<Cluster> {
     software: `sage ${packageData.version}`,
     // Checked where they are read.
     ...(addresses === undefined ? {} : { addresses: addresses as readonly Address[] }),
+    changed: (credentials) => keep(path, credentials),
   });
   return new Cluster(client, { clock: systemClock, random: systemRandom, keys, prepare, absolutePath });
+}
+
+/** For the next program; a file that must not be written serves as long as its certificate and nodes do. */
+function keep(path: string, credentials: Credentials): void {
+  try {
+    writeCredentialsText(path, encodeCredentials(credentials));
+  } catch {
+    // this program goes on with what it has
+  }
 }
 
 async function prepare(path: string, params: GivenParams): Promise<PreparedJob> {

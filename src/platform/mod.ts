@@ -4,10 +4,11 @@
 
 import type { ClusterClient } from "../client/mod.ts";
 import type { Credentials, JoinInvitation } from "../cluster/mod.ts";
-import type { Address, Keys } from "../kernel/mod.ts";
+import type { Keys } from "../kernel/mod.ts";
 import type { RaftStore } from "../raft/mod.ts";
 import type { AssetName } from "./assets.ts";
 import type { BundledJob } from "./bundle.ts";
+import type { OpenOptions } from "./client_host.ts";
 import type { DataDirectory, DataDirectoryOptions } from "./data_directory.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { NodeHost, NodeHostOptions } from "./node_host.ts";
@@ -82,11 +83,7 @@ export async function machineDefaults(): Promise<{ name: string; slots: number; 
 }
 
 /** @see client_host.ts */
-export async function openClient(options: {
-  readonly credentials: Credentials;
-  readonly addresses?: readonly Address[];
-  readonly software: string;
-}): Promise<ClusterClient> {
+export async function openClient(options: OpenOptions): Promise<ClusterClient> {
   return (await import("./client_host.ts")).openClient(options);
 }
 

@@ -1,7 +1,7 @@
 /** What commands that ask a cluster share: credentials, a client, and its end. */
 import packageData from "../../../package.json" with { type: "json" };
 import type { ClusterClient } from "../../client/mod.ts";
-import { type Credentials, decodeCredentials, encodeCredentials, withPeer } from "../../cluster/mod.ts";
+import { type Credentials, decodeCredentials, encodeCredentials } from "../../cluster/mod.ts";
 import {
   createKeys,
   defaultCredentialsFile,
@@ -11,7 +11,6 @@ import {
   type Terminal,
   writeCredentialsText,
 } from "../../platform/mod.ts";
-import { clusterStatus } from "../../protocol/mod.ts";
 import { UsageError } from "../error.ts";
 import type { ParsedCommand } from "../parse.ts";
 import { parseTimeout } from "../values.ts";
@@ -22,7 +21,6 @@ const TIMEOUT_MS = 10_000;
 /** Answers come at once, or nothing runs there. */
 const UNREACHABLE_MS = 1_000;
 const NOTE_MS = 1_000;
-const CREDENTIAL_ADDRESSES_MAX = 16;
 
 /** `$SAGE_CREDENTIALS`, or the file in the user's configuration. */
 export function credentialsPath(on: Terminal): string {
@@ -62,6 +60,7 @@ export async function withClient<T>(
     software: SOFTWARE,
     ...(timeout === undefined ? { unreachableMs: UNREACHABLE_MS } : {}),
     ...(to === undefined ? {} : { addresses: to }),
+    changed: (current) => writeCredentialsText(credentialsPath(on), encodeCredentials(current)),
   });
   const stop = new AbortController();
   const release = ownsInterrupt
@@ -73,36 +72,15 @@ export async function withClient<T>(
   try {
     const renew = async (activeKeyId: string) => {
       await client.renew(activeKeyId);
-      save(on, { ...credentials, certificate: client.certificate });
     };
     const answer = await ask({ client, timeoutMs, signal: stop.signal, renew });
-    await keepCurrent(on, client, credentials);
+    // The command is done; where this fails only the next one may have to look longer for a node.
+    await client.keepCurrent({ timeoutMs: NOTE_MS }).catch(() => undefined);
     return answer;
   } finally {
     release();
     await client.close();
   }
-}
-
-/** Nodes come and go, and certificates end: what was learnt by talking to the cluster is there for the next command. */
-async function keepCurrent(on: Terminal, client: ClusterClient, credentials: Credentials): Promise<void> {
-  try {
-    const { members, keyId } = await client.call(clusterStatus, {}, { timeoutMs: NOTE_MS });
-    const alive = members.filter(({ health }) => health === "alive");
-    const addresses = alive.flatMap(({ peer, addresses: all }) => all.map((address) => withPeer(address, peer)));
-    const noted = [...new Set(addresses)].slice(0, CREDENTIAL_ADDRESSES_MAX);
-    if (keyId !== undefined) await client.renew(keyId);
-    const { certificate } = client;
-    const isSame = noted.length === 0 || noted.join() === credentials.addresses.join();
-    if (isSame && certificate === credentials.certificate) return;
-    save(on, { ...credentials, addresses: noted.length === 0 ? credentials.addresses : noted, certificate });
-  } catch {
-    // The command is done; only the next one may have to look longer for a node.
-  }
-}
-
-function save(on: Terminal, credentials: Credentials): void {
-  writeCredentialsText(credentialsPath(on), encodeCredentials(credentials));
 }
 
 async function loadCredentials(on: Terminal): Promise<Credentials> {
