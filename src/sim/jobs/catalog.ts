@@ -10,7 +10,7 @@ export interface JobSpec {
   /** Input files that it reads. */
   readonly files: number;
   readonly factor: number;
-  /** What sinks write. */
+  /** What the first sink writes. */
   readonly path: string;
 }
 
@@ -27,6 +27,7 @@ export const JOB_KINDS = [
   "sink",
   "groupSink",
   "both",
+  "twoSinks",
   "fails",
 ] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
@@ -80,6 +81,8 @@ function rootsOf({ kind, files, factor, path }: JobSpec): Stream | Sink | readon
       return grouped().toCsv(path);
     case "both":
       return [grouped() as Stream, source.filter(col("x").lt(300)).toCsv(path)];
+    case "twoSinks":
+      return [grouped().toCsv(path), source.filter(col("x").lt(300)).toJson(secondPath(path))];
     case "fails":
       return source.map(failing, { y: "int64" }) as Stream;
   }
@@ -103,6 +106,21 @@ export function isOrdered({ kind }: JobSpec): boolean {
   return kind === "sort" || kind === "topK";
 }
 
-export function writesSink({ kind }: JobSpec): boolean {
-  return kind === "mapSink" || kind === "sink" || kind === "groupSink" || kind === "both";
+/** What it writes. */
+export function sinkPathsOf({ kind, path }: JobSpec): readonly string[] {
+  switch (kind) {
+    case "mapSink":
+    case "sink":
+    case "groupSink":
+    case "both":
+      return [path];
+    case "twoSinks":
+      return [path, secondPath(path)];
+    default:
+      return [];
+  }
+}
+
+function secondPath(path: string): string {
+  return `${path}.second`;
 }

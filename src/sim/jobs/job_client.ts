@@ -37,7 +37,14 @@ export interface JobShared {
 }
 
 const STUBBORN: Partial<JobOptions> = { restartsMax: 1_000, taskRetriesMax: 1_000 };
-const STRATEGIES: readonly JobOptions["strategy"][] = ["coLocated", "locality", "loadBalanced", "roundRobin", "hash", "range"];
+const STRATEGIES: readonly JobOptions["strategy"][] = [
+  "coLocated",
+  "locality",
+  "loadBalanced",
+  "roundRobin",
+  "hash",
+  "range",
+];
 /** Answers that a client must be ready for. */
 const EXCUSES: ReadonlySet<string> = new Set(["not-possible", "not-found", "deadline", "refused"]);
 const RETRY_MS = 500;

@@ -6,14 +6,14 @@ import { bind, type ConnectorSpec, optimise, sourcesOf, userFunctionsOf } from "
 import { VirtualFiles } from "../disk/virtual_files.ts";
 import { Arenas } from "../executors/arenas.ts";
 import { VIRTUAL_COMPRESSION } from "../executors/virtual_compression.ts";
-import { isOrdered, type JobSpec, planOf } from "./catalog.ts";
+import { isOrdered, type JobSpec, planOf, sinkPathsOf } from "./catalog.ts";
 import { inputFiles } from "./input.ts";
 
 export interface Outcome {
   /** By root: rows as text, in order or sorted; null for a sink. */
   readonly roots: readonly (readonly string[] | null)[];
-  /** Lines of what a sink writes, sorted; null: no sink. */
-  readonly lines: readonly string[] | null;
+  /** By sink: lines of what it writes, sorted. */
+  readonly sinks: readonly (readonly string[])[];
 }
 
 const ARENA_BYTES = 64 << 20;
@@ -53,8 +53,8 @@ async function run(spec: JobSpec): Promise<Outcome> {
   await execution.close();
   await pool.close();
   arenas.giveBack(arena);
-  const written = files.read(spec.path);
-  return { roots, lines: written === null ? null : linesOf(written) };
+  const sinks = sinkPathsOf(spec).map((path) => linesOf(files.read(path) ?? new Uint8Array()));
+  return { roots, sinks };
 }
 
 /** Rows of a message, as text. */
