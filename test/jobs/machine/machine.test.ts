@@ -305,6 +305,22 @@ describe("a change of the JobManager", () => {
     expect(driven.at.state).toBe("finished");
   });
 
+  test("of a task that two agents have, whatever order they tell it in, the newest attempt stays and the other is called off", () => {
+    for (const isNewestFirst of [true, false]) {
+      const driven = new Driven(planOf("sink", { parallelism: 1 }));
+      const [old] = started(driven, [agent(A, 1)]);
+      if (old === undefined) throw new Error("nothing was deployed");
+      const newest = { ...old, attempt: old.attempt + 1, peer: B };
+      driven.newJobManager();
+      driven.feed({ kind: "agents", agents: [agent(A, 1), agent(B, 1)] });
+      const told = isNewestFirst ? [newest, old] : [old, newest];
+      const actions = told.flatMap((each) => driven.report(each, "running"));
+      expect(actions).toMatchObject([{ kind: "cancelTask", attempt: old.attempt, peer: A }]);
+      expect(driven.feed({ kind: "inventoryDone" })).toEqual([]);
+      expect(driven.machine.tasks[0]).toMatchObject({ status: "running", attempt: newest.attempt, peer: B });
+    }
+  });
+
   test("commits sinks again that it does not know to be committed", () => {
     const driven = new Driven(planOf("sink", { parallelism: 1 }));
     const [only] = started(driven, [agent(A, 1)]);
