@@ -39,6 +39,11 @@ function no(code: AdmissionErrorCode, reason: string): Verdict {
   return { ok: false, code, reason };
 }
 
+/** What a node does then; clients know themselves that they log in. */
+function joinAgain(role: Role): string {
+  return role === "node" ? ". Join again with a token" : "";
+}
+
 /** Judges what `peer`, whose key the transport has verified, shows as its right to be here. */
 export function judge(keys: Keys, shown: { peer: PeerId; credential: Uint8Array }, facts: JudgeFacts): Verdict {
   const { peer, credential } = shown;
@@ -46,16 +51,15 @@ export function judge(keys: Keys, shown: { peer: PeerId; credential: Uint8Array 
     return no("no-credential", "no credential was shown. Join with a token: sage token create --role node");
   }
   const certificate = decodeCertificate(credential);
-  if (certificate === null) return no("malformed", "the credential is no certificate. Join again with a token");
-  const { cluster, keyId } = certificate;
+  if (certificate === null) return no("malformed", "the credential is no certificate");
+  const { cluster, keyId, role } = certificate;
   if (cluster !== facts.cluster) {
     return no("wrong-cluster", `the certificate is of cluster ${cluster}, this is cluster ${facts.cluster}`);
   }
   const key = facts.keyOf(keyId);
-  if (key === null)
-    return no("unknown-key", `the cluster has no key ${keyId}, it was retired. Join again with a token`);
+  if (key === null) return no("unknown-key", `the cluster has no key ${keyId}, it was retired${joinAgain(role)}`);
   if (!isSignedBy(keys, key.publicKey, { purpose: "certificate", bytes: credential })) {
-    return no("tampered", "the certificate's signature does not hold. Join again with a token");
+    return no("tampered", `the certificate's signature does not hold${joinAgain(role)}`);
   }
   invariant(certificate.keyId === key.keyId, "a key was found under another name");
   if (certificate.peer !== peer) {
@@ -75,10 +79,7 @@ function judgeInForce(certificate: Certificate, facts: JudgeFacts): Verdict {
   }
   if (nowMs - toleranceMs >= expiresAtMs) {
     const ago = durationText(nowMs - expiresAtMs);
-    return no(
-      "expired",
-      `the certificate of ${name} expired ${ago} ago. Join again with a token, and check the clocks`,
-    );
+    return no("expired", `the certificate of ${name} expired ${ago} ago${joinAgain(role)}. Check the clocks as well`);
   }
   if (!includesRole(role, minRole)) return no("wrong-role", `${name} has the role ${role}, this needs ${minRole}`);
   return { ok: true, certificate };

@@ -63,7 +63,17 @@ const rows: Readonly<Record<string, Row>> = {
   "an expired one": {
     credential: certificate({ expiresAtMs: NOW_MS - 3 * MINUTE_MS }),
     code: "expired",
-    reason: /expired 3 min ago/,
+    reason: /expired 3 min ago\. Join again with a token\. Check the clocks as well$/,
+  },
+  "an expired one of a client, which does not join": {
+    credential: certificate({ role: "submit", expiresAtMs: NOW_MS - 3 * MINUTE_MS }),
+    code: "expired",
+    reason: /expired 3 min ago\. Check the clocks as well$/,
+  },
+  "a client's of a key that was retired": {
+    credential: certificate({ role: "read" }, otherKey),
+    code: "unknown-key",
+    reason: /it was retired$/,
   },
   "a clock that is behind": {
     credential: good,
