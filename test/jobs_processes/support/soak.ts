@@ -1,5 +1,5 @@
 /**
- * Many jobs at once, one after the other, while nodes and executors are killed at random: each gives what `sage run` gives.
+ * Many jobs at once, one after the other, while nodes and executors are killed and stopped at random: each gives what `sage run` gives.
  * Then, undisturbed, nodes keep no memory and no open file of the jobs that they run.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { SageError } from "../../../src/kernel/mod.ts";
 import { bundleJob, createEngine } from "../../../src/platform/mod.ts";
 import { Seeded } from "../../../src/sim/world/seeded.ts";
 import { type GivenParams, isDataflow } from "../../../src/stream/mod.ts";
-import { pause } from "../../cluster_processes/harness.ts";
+import { type NodeProcess, pause } from "../../cluster_processes/harness.ts";
 import { runAll } from "../../e2e/engines.ts";
 import { JobsCluster, jobFile, resultOf, submit } from "./jobs_cluster.ts";
 import { contentOf, digestOf } from "./leftovers.ts";
@@ -112,7 +112,7 @@ class Soak {
     const workers = Array.from({ length: this.#options.jobs }, () => this.#work(isOver));
     const [faults] = await Promise.all([this.#faults(isOver), ...workers]);
     this.#isStormy = false;
-    const text = `${this.#count} jobs were run, ${this.#failed} ended with an error, ${faults} processes were killed`;
+    const text = `${this.#count} jobs were run, ${this.#failed} ended with an error, ${faults} times processes were killed or stopped`;
     this.#options.say(text);
     this.wrong.push(...(await this.#cluster.differences(HEAL_MS)));
   }
@@ -175,9 +175,12 @@ class Soak {
         this.wrong.push(`${place}: ${JSON.stringify(given)}, not ${JSON.stringify(expected)}`);
       }
     } catch (error) {
-      const left = await this.#take(name);
       const { state } = await job.status().catch(() => ({ state: "unknown" }));
+      const left = await this.#take(name);
       if (left.length > 0 && state === "failed") this.wrong.push(`job ${number} failed, and left ${left.length} files`);
+      const wanted = this.#expected.get(mixed)?.files ?? [];
+      if (state === "finished" && left.join() !== wanted.join())
+        this.wrong.push(`job ${number} (${mixed.kind}) finished with ${left.join()}, not ${wanted.join()}`);
       throw error;
     } finally {
       await job.delete().catch(() => undefined);
@@ -229,16 +232,32 @@ class Soak {
       const node = this.#random.pick(nodes);
       if (node === undefined) continue;
       count++;
-      if (this.#random.chance(0.4)) {
-        const victim = this.#random.pick(this.#cluster.executorsOf(node));
-        if (victim !== undefined) process.kill(victim.pid, "SIGKILL");
-        continue;
-      }
-      await node.kill();
-      await pause(DOWN_MS);
-      await node.start().ready(HEAL_MS);
+      const kind = this.#random.next();
+      if (kind < 0.35) this.#killExecutor(node);
+      else if (kind < 0.55) await this.#stopFor(node, DOWN_MS * (1 + 4 * this.#random.next()));
+      else await this.#killNodes(this.#random.chance(0.3) ? [node, this.#random.pick(nodes) ?? node] : [node]);
     }
     return count;
+  }
+
+  #killExecutor(node: NodeProcess): void {
+    const victim = this.#random.pick(this.#cluster.executorsOf(node));
+    if (victim !== undefined) process.kill(victim.pid, "SIGKILL");
+  }
+
+  async #stopFor(node: NodeProcess, forMs: number): Promise<void> {
+    node.signal("SIGSTOP");
+    await pause(forMs);
+    node.signal("SIGCONT");
+  }
+
+  /** Never a majority. */
+  async #killNodes(nodes: readonly NodeProcess[]): Promise<void> {
+    const all = this.#cluster.nodes.length;
+    const killed = [...new Set(nodes)].slice(0, Math.ceil(all / 2) - 1);
+    await Promise.all(killed.map((node) => node.kill()));
+    await pause(DOWN_MS);
+    await Promise.all(killed.map((node) => node.start().ready(HEAL_MS)));
   }
 }
 
