@@ -153,7 +153,7 @@ export class JobsCluster {
   #strayFiles(): string[] {
     const temporary = filesIn(this.processes.temporaryDirectory).map((name) => `temporary file ${name}`);
     const work = this.nodes.flatMap((node) =>
-      ["work", "work.sinks"].flatMap((part) =>
+      ["work", "work.old", "work.sinks"].flatMap((part) =>
         filesIn(join(node.dataDir, part)).map((name) => `${node.name} ${part}/${name}`),
       ),
     );
