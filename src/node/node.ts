@@ -147,7 +147,12 @@ export class ClusterNode {
     if (this.#phase === "ended" || this.#phase === "leaving") return;
     this.#phase = "ready";
     const cluster = replica.state.cluster?.id ?? null;
-    ports.log.write("info", "node is ready", { name: options.name, peer: this.self, cluster });
+    const hasLeader = replica.consensus.status().leader !== null;
+    ports.log.write("info", hasLeader ? "node is ready" : "node looks for its leader", {
+      name: options.name,
+      peer: this.self,
+      cluster,
+    });
     this.#upkeep.look();
     this.#serving.jobs.start();
   }

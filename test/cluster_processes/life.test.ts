@@ -54,6 +54,22 @@ test("a cluster whose nodes are all started again goes on, though no port was as
   expect((await again.call(settingGet, { key: "kept", consistency: "leader" })).setting?.value).toBe("yes");
 });
 
+test("a node that is started again says that it is ready once it has a leader, and until then what it waits for", async () => {
+  const cluster = newCluster();
+  const first = cluster.node({ name: "first", listen: null });
+  await first.start().ready();
+  const second = cluster.node({ name: "second", listen: null });
+  await second.start(...first.invitation).ready();
+  await cluster.voters(2);
+  for (const node of [second, first]) await node.stop();
+  second.start();
+  await second.until(() => second.stderr.includes("This node waits for its cluster"), 60_000, "waiting");
+  expect(second.stderr).toContain("so start first too");
+  expect(second.stdout + second.stderr).not.toMatch(/ready|--join/);
+  await first.start().ready();
+  await second.ready();
+});
+
 test("SIGTERM hands leadership over first: commits have no gap", async () => {
   const cluster = newCluster();
   await cluster.found(3);

@@ -66,14 +66,19 @@ async function defaultName(number: number): Promise<string> {
 
 async function serve(on: Terminal, serving: Serving, options: NodeCommandOptions): Promise<number> {
   const ended = Promise.withResolvers<NodeEnd>();
-  const node = new ClusterNode(serving.host.ports, await nodeOptions(options, serving.name), { ended: ended.resolve });
+  const led = Promise.withResolvers<void>();
+  const node = new ClusterNode(serving.host.ports, await nodeOptions(options, serving.name), {
+    ended: ended.resolve,
+    roleChanged: ({ leader }) => (leader === null ? undefined : led.resolve()),
+  });
   const { transport } = serving.host.ports;
   serving.onFound((peer, addresses) => memberFound(node, transport, { peer, addresses }));
   const interrupted = Promise.withResolvers<"interrupted">();
   const release = on.onInterrupt(() => interrupted.resolve("interrupted"));
   const calm = on.schedule(WAITING_MS, () => void sayWaiting(on, node));
   try {
-    const started = node.start().then(() => "started" as const);
+    // A member that comes back takes part once it has a leader: not where the others, say, are of other versions.
+    const started = Promise.all([node.start(), led.promise]).then(() => "started" as const);
     const first = await Promise.race([started, ended.promise, interrupted.promise]);
     calm();
     if (first === "started") await greet(on, node, serving);
@@ -118,7 +123,7 @@ async function sayWaiting(on: Terminal, node: ClusterNode): Promise<void> {
   const names = others.map(({ info }) => info.name).sort();
   const whom = names.length === 0 ? "the other nodes" : names.slice(0, 8).join(", ");
   await on.err.write(
-    `This node waits for its cluster: it needs a majority of the voters, so start ${whom} too. If they are lost for ever: sage help cluster recover\n`,
+    `This node waits for its cluster: it needs a majority of the voters, so start ${whom} too. If they run, the lines of the log say why it does not reach them. If they are lost for ever: sage help cluster recover\n`,
   );
 }
 
