@@ -19,7 +19,7 @@ import {
   type UserVerb,
 } from "./facts.ts";
 import { inputBytesOf, inputsOf } from "./inputs.ts";
-import type { Loss, TaskRecord } from "./task_record.ts";
+import { isLive, type Loss, type TaskRecord } from "./task_record.ts";
 import { Tasks } from "./tasks.ts";
 
 /** Attempts of tasks count up from here in each term, so that a new JobManager's are higher. */
@@ -62,7 +62,6 @@ export interface MachineOptions {
 const NEEDS_PLAN: ReadonlySet<JobState> = new Set(["scheduling", "running", "finishing", "failing", "cancelling"]);
 
 const CAN_GIVE_UP: ReadonlySet<JobState> = new Set(["submitted", "compiling", "scheduling", "running", "restarting"]);
-const NO_TASKS: ReadonlySet<TaskRecord> = new Set();
 
 export class JobMachine {
   readonly #jobId: string;
@@ -74,6 +73,8 @@ export class JobMachine {
   #planProblem: string | null = null;
   #hasAskedToCompile = false;
   #tasks: Tasks | null = null;
+  /** Those that `takeMoved` was about. */
+  #tasksTold: Tasks | null = null;
   #agents: readonly AgentFacts[] = [];
   #wish: UserVerb | null = null;
   #isAdopting: boolean;
@@ -125,9 +126,14 @@ export class JobMachine {
     return [...taken, ...this.#decide(nowMs)];
   }
 
-  /** Tasks that run, or are about to begin or to end: each is in a slot. */
-  get live(): ReadonlySet<Readonly<TaskRecord>> {
-    return this.#tasks?.live ?? NO_TASKS;
+  /**
+   * Tasks that may have come into a slot, or out of one, since this was asked last (see `isLive`). `areAllNew`: nothing that
+   * was told before counts any more.
+   */
+  takeMoved(): { readonly areAllNew: boolean; readonly moved: Iterable<Readonly<TaskRecord>> } {
+    const areAllNew = this.#tasks !== this.#tasksTold;
+    this.#tasksTold = this.#tasks;
+    return { areAllNew, moved: this.#tasks?.live.takeMoved() ?? [] };
   }
 
   /** Null when the plan has no such task, or is not known. */
@@ -148,7 +154,7 @@ export class JobMachine {
 
   /** When a "tick" would change something; null when only other facts can. */
   nextDueMs(nowMs: number): number | null {
-    const dueMs = [this.#tasks?.nextDueMs(nowMs) ?? null];
+    const dueMs = [this.#tasks?.live.nextDueMs(nowMs) ?? null];
     if (this.#at.state === "restarting" && this.#moving === null) dueMs.push(this.#restartDueMs);
     if (this.#at.state === "finishing" && this.#moving === null) dueMs.push(this.#commitDueMs);
     if (this.#moving === null) dueMs.push(this.#shownDueMs);
@@ -371,7 +377,8 @@ export class JobMachine {
     const isTold = this.#at.state === "running" || before.length > 0;
     const via: StateStep[] = isTold ? [...before] : [{ state: "running", sinceMs: nowMs }];
     const open = tasks.openSinks;
-    if (open.length > 0 || tasks.live.size > 0) return this.#move("finishing", "", { via, prepared: preparedOf(open) });
+    if (open.length > 0 || tasks.live.all.size > 0)
+      return this.#move("finishing", "", { via, prepared: preparedOf(open) });
     return this.#move("finished", "", { via: [...via, { state: "finishing", sinceMs: nowMs }] });
   }
 
@@ -382,12 +389,13 @@ export class JobMachine {
     let smallestUnplaced = Number.POSITIVE_INFINITY;
     for (const region of tasks.runnable(nowMs)) {
       // A region that is at least as large as one without a place has none either.
-      if (region.length >= smallestUnplaced || !tasks.canRun(region, nowMs)) continue;
+      if (region.length >= smallestUnplaced) continue;
       placement ??= new Placement(this.#freeAgents(tasks), { strategy, seed: this.#jobId });
       const placed = placement.placeAll(region.map((number) => this.#needsOf(tasks, number, taskMemoryBytes)));
       if (placed === null) {
         smallestUnplaced = region.length;
         this.#wantedSlots = region.length;
+        if (smallestUnplaced === 1) break;
         continue;
       }
       actions.push(...tasks.beforeDeploy(region, nowMs));
@@ -412,11 +420,12 @@ export class JobMachine {
     return { kind: "deploy", jobAttempt: this.#at.attempt, task, attempt, peer, slot, inputs: inputsOf(tasks, number) };
   }
 
-  /** Agents with the slots that the job's own tasks are not in. */
+  /** Agents with the slots that the job's own tasks are not in; whoever gave the facts knows of tasks that it took. */
   #freeAgents(tasks: Tasks): readonly AgentFacts[] {
     const used = new Map<PeerId, Set<number>>();
-    for (const { peer, slot } of tasks.live) {
-      if (peer === null) continue;
+    for (const record of tasks.live.moved) {
+      const { peer, slot } = record;
+      if (peer === null || !isLive(record)) continue;
       const slots = used.get(peer);
       if (slots === undefined) used.set(peer, new Set([slot]));
       else slots.add(slot);
@@ -432,9 +441,9 @@ export class JobMachine {
     const tasks = this.#tasks;
     if (tasks === null) return this.#planProblem === null ? [] : this.#move("failing", FINAL + this.#planProblem);
     if (!tasks.areRootsMade) return this.#move("failing", `${HALF}rows for the client were lost`);
-    const ending = [...tasks.live].flatMap((record) => tasks.cancel(record, nowMs));
+    const ending = [...tasks.live.all].flatMap((record) => tasks.cancel(record, nowMs));
     const open = tasks.openSinks;
-    if (open.length === 0 && tasks.live.size === 0) return this.#move("finished", "");
+    if (open.length === 0 && tasks.live.all.size === 0) return this.#move("finished", "");
     const problem = tasks.commits.problemOf(open, nowMs);
     if (problem !== null) return this.#move("failing", `${problem.isFinal ? FINAL : ""}${HALF}${problem.reason}`);
     return [...ending, ...tasks.commits.orders(open, { jobAttempt: this.#at.attempt, nowMs })];
@@ -453,8 +462,8 @@ export class JobMachine {
   /** Ends what runs; null when nothing does any more. */
   #endAll(nowMs: number): Action[] | null {
     const tasks = this.#tasks;
-    if (tasks === null || tasks.live.size === 0) return null;
-    return [...tasks.live].flatMap((record) => tasks.cancel(record, nowMs));
+    if (tasks === null || tasks.live.all.size === 0) return null;
+    return [...tasks.live.all].flatMap((record) => tasks.cancel(record, nowMs));
   }
 
   #compile(): Action[] {

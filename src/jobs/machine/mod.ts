@@ -9,4 +9,4 @@ export {
   type UserVerb,
 } from "./facts.ts";
 export { finalReason, JobMachine, type MachineOptions, shownReason } from "./machine.ts";
-export { runName, type TaskRecord, type TaskStatus } from "./task_record.ts";
+export { isLive, runName, type TaskRecord, type TaskStatus } from "./task_record.ts";

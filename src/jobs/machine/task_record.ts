@@ -43,7 +43,8 @@ export interface Loss {
 
 const LIVE: ReadonlySet<TaskStatus> = new Set(["deployed", "running", "cancelling"]);
 
-export function isLive({ status }: TaskRecord): boolean {
+/** It runs, or is about to begin or to end: it is in a slot. */
+export function isLive({ status }: Readonly<TaskRecord>): boolean {
   return LIVE.has(status);
 }
 

@@ -4,6 +4,8 @@ import type { ExchangeOutline, FragmentOutline, PlanOutline, TaskGraph, TaskVert
 import { taskGraph } from "../physical/mod.ts";
 import { Commits } from "./commits.ts";
 import type { Action, InputPlace, MachineSettings, Prepared, TaskReport } from "./facts.ts";
+import { LiveTasks } from "./live_tasks.ts";
+import { OpenRegions } from "./open_regions.ts";
 import {
   cancelOf,
   isDone,
@@ -15,7 +17,6 @@ import {
   type TaskRecord,
   type TaskStatus,
 } from "./task_record.ts";
-import { wantedRegions } from "./wanted.ts";
 
 /** The tasks of one attempt of a job: what each does, and what follows from what happens to one for the others. */
 export class Tasks {
@@ -33,13 +34,10 @@ export class Tasks {
   readonly #settings: MachineSettings;
   /** By fragment: exchanges that it reads. */
   readonly inputs: readonly (readonly ExchangeOutline[])[];
-  readonly #live = new Set<TaskRecord>();
-  /** They wait for a moment, or did. */
-  readonly #delayed = new Set<TaskRecord>();
+  readonly live: LiveTasks;
   /** By fragment: tasks that have not given all of their rows. */
   readonly #undone: number[];
-  /** Null when tasks have become done, or undone, since. */
-  #wanted: readonly (readonly number[])[] | null = null;
+  readonly #open: OpenRegions;
   /** Tasks whose rows leave the job. */
   readonly rootNumbers: readonly number[];
   readonly #rootFragments: readonly number[];
@@ -50,6 +48,7 @@ export class Tasks {
     this.plan = plan;
     this.graph = taskGraph(plan);
     this.#settings = settings;
+    this.live = new LiveTasks(settings);
     this.commits = new Commits(settings.commitWaitMs);
     this.inputs = plan.fragments.map(({ inputs }) => inputs.map((id) => plan.exchanges[id] as ExchangeOutline));
     this.records = this.graph.vertices.map((task) => ({
@@ -72,6 +71,8 @@ export class Tasks {
     const isRoot = (record: TaskRecord) => this.fragmentOf(record).output.kind !== "exchanges";
     this.rootNumbers = this.records.flatMap((record, number) => (isRoot(record) ? [number] : []));
     this.#rootFragments = plan.fragments.filter(({ output }) => output.kind !== "exchanges").map(({ id }) => id);
+    const isDoneAt = (number: number) => isDone(this.at(number).status);
+    this.#open = new OpenRegions({ graph: this.graph, roots: this.rootNumbers, isDone: isDoneAt });
   }
 
   at(number: number): TaskRecord {
@@ -98,22 +99,6 @@ export class Tasks {
   get openSinks(): readonly TaskRecord[] {
     const roots = this.rootNumbers.map((number) => this.at(number));
     return roots.filter((record) => record.status !== "committed" && this.fragmentOf(record).output.kind === "sink");
-  }
-
-  /** Those that are in a slot. */
-  get live(): ReadonlySet<TaskRecord> {
-    return this.#live;
-  }
-
-  /** When time alone changes something; null when it does not. */
-  nextDueMs(nowMs: number): number | null {
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const record of this.#live) nextMs = Math.min(nextMs, this.dueMs(record) ?? nextMs);
-    for (const record of this.#delayed) {
-      if (record.notBeforeMs <= nowMs) this.#delayed.delete(record);
-      else if (record.status === "waiting") nextMs = Math.min(nextMs, record.notBeforeMs);
-    }
-    return nextMs === Number.POSITIVE_INFINITY ? null : nextMs;
   }
 
   /** What an agent says; a report of another attempt than the newest changes nothing. */
@@ -296,23 +281,16 @@ export class Tasks {
     return [cancelOf({ ...record, peer: record.peer })];
   }
 
-  /** Regions that have to run now for the roots to be made, and can; producers first. */
-  runnable(nowMs: number): readonly (readonly number[])[] {
-    return this.wanted().filter((region) => this.canRun(region, nowMs));
+  /** Regions that have to run now for the roots to be made, and can; producers first. Deploying one can undo others. */
+  *runnable(nowMs: number): Generator<readonly number[], void> {
+    for (const region of this.#open) {
+      if (this.#canRun(region, nowMs) && this.#open.isNeeded(region)) yield region;
+    }
   }
 
-  /** Deploying one region can undo what another has read. */
-  canRun(region: readonly number[], nowMs: number): boolean {
-    return region.every((number) => {
-      const { status, notBeforeMs } = this.at(number);
-      return status === "waiting" && notBeforeMs <= nowMs && this.#isFed(number);
-    });
-  }
-
-  /** Regions without which the roots cannot be made and which are not done. */
-  wanted(): readonly (readonly number[])[] {
-    this.#wanted ??= wantedRegions(this.graph, this.rootNumbers, (number) => isDone(this.at(number).status));
-    return this.#wanted;
+  /** Of one that waits. */
+  #canRun(region: readonly number[], nowMs: number): boolean {
+    return region.every((number) => this.at(number).notBeforeMs <= nowMs && this.#isFed(number));
   }
 
   /** Makes ready for a region that runs again: whoever has read what it cannot give again the same starts anew. */
@@ -362,7 +340,7 @@ export class Tasks {
   /** Tasks that took too long to begin or to end. */
   overdue(nowMs: number): Action[] {
     return this.records.flatMap((record, number): Action[] => {
-      const dueMs = this.dueMs(record);
+      const dueMs = this.live.dueMs(record);
       if (dueMs === null || dueMs > nowMs || record.peer === null) return [];
       if (record.status === "cancelling") {
         record.sinceMs = nowMs;
@@ -372,12 +350,6 @@ export class Tasks {
       this.#countFailure(record, { reason: "it did not begin in time", isFinal: false, nowMs });
       return [...this.cancel(record, nowMs), ...this.#withNeighbours(number, "another task did not begin", nowMs)];
     });
-  }
-
-  /** When the task has taken too long; null when it may take any time. */
-  dueMs({ status, sinceMs }: TaskRecord): number | null {
-    if (status === "deployed") return sinceMs + this.#settings.deployTimeoutMs;
-    return status === "cancelling" ? sinceMs + this.#settings.cancelTimeoutMs : null;
   }
 
   #over(number: number, how: { readonly reason: string; readonly isFinal: boolean; readonly nowMs: number }): Action[] {
@@ -450,18 +422,17 @@ export class Tasks {
   /** The one place where a status changes: what is counted follows it. */
   #set(record: TaskRecord, status: TaskStatus, nowMs: number): void {
     const change = Number(isDone(record.status)) - Number(isDone(status));
-    if (change !== 0) this.#wanted = null;
     const { fragment } = record.task;
     this.#undone[fragment] = (this.#undone[fragment] as number) + change;
+    const isWaiting = status === "waiting";
+    if (isWaiting !== (record.status === "waiting")) this.#open.changed(this.graph.numberOf(record.task), isWaiting);
     record.status = status;
     record.sinceMs = nowMs;
     if (status !== "waiting") {
       this.hasDeployed = true;
       this.hasBegun ||= status !== "deployed";
     }
-    if (isLive(record)) this.#live.add(record);
-    else this.#live.delete(record);
-    if (status === "waiting" && record.notBeforeMs > nowMs) this.#delayed.add(record);
+    this.live.changed(record, nowMs);
   }
 
   #isFed(number: number): boolean {

@@ -86,8 +86,9 @@ export class Placement {
     let before = 0;
     this.#candidates = inOrder.flatMap((facts, at) => {
       before += facts.slotCount;
+      if (facts.freeSlots.length === 0) return [];
       const free = [...facts.freeSlots].sort((a, b) => a - b);
-      return free.length === 0 ? [] : [{ at, until: before / slots, facts, free }];
+      return [{ at, until: before / slots, facts, free }];
     });
     this.#options = options;
     this.#agentCount = agents.length;

@@ -58,6 +58,8 @@ export class Compiler {
   #running: AbortController | null = null;
   #isStopped = false;
   #text: string | null = null;
+  /** Of the log; asked for with every order. */
+  #read: { readonly bytes: Uint8Array; readonly notes: Notes | null } | null = null;
 
   constructor(host: CompilerHost, options: CompilerOptions) {
     this.#host = host;
@@ -65,7 +67,10 @@ export class Compiler {
   }
 
   noted(): Notes | null {
-    return this.made?.notes ?? decodeNotes(this.#options.notes());
+    if (this.made !== null) return this.made.notes;
+    const bytes = this.#options.notes();
+    if (bytes !== this.#read?.bytes) this.#read = { bytes, notes: decodeNotes(bytes) };
+    return this.#read.notes;
   }
 
   get isRunning(): boolean {

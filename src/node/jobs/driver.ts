@@ -276,7 +276,8 @@ export class JobDriver {
   #arm(nowMs: number): void {
     const { timers } = this.#host;
     const dueMs = this.machine.nextDueMs(nowMs);
-    if (dueMs === (this.#timer?.dueMs ?? null)) return;
+    // One that rings too early costs less than one that is set anew at every turn.
+    if (dueMs === null ? this.#timer === null : dueMs >= (this.#timer?.dueMs ?? Number.POSITIVE_INFINITY)) return;
     if (this.#timer !== null) timers.cancel(this.#timer.id);
     this.#timer = null;
     if (dueMs === null) return;

@@ -6,7 +6,7 @@
 import type { JobsReport } from "../../agent/mod.ts";
 import { type ApplyResult, type Command, type Health, type JobRecord } from "../../cluster/mod.ts";
 import { type Action, type AgentFacts, isEnded, type JobState, runName, type UserVerb } from "../../jobs/mod.ts";
-import type { Clock, Keys, Log, PeerId, Timers } from "../../kernel/mod.ts";
+import type { Clock, Keys, Log, PeerId, TimerId, Timers } from "../../kernel/mod.ts";
 import type { TaskReport } from "../../protocol/mod.ts";
 import { NodeError } from "../error.ts";
 import type { Replica } from "../replica.ts";
@@ -37,6 +37,8 @@ export interface ManagerOptions {
 
 /** Agents are looked at again this often, whatever was heard of them. */
 const LOOK_MS = 1_000;
+/** While jobs lack slots, those that are free are given away this often at the most. */
+const ALLOCATE_MS = 5;
 
 interface DriverClaim extends Claim {
   readonly driver: JobDriver;
@@ -63,6 +65,8 @@ export class JobManager implements DriverHost {
   readonly #known = new Set<string>();
   #isInventoryDone = false;
   #isTurnDue = false;
+  #allocateDueMs = 0;
+  #allocator: TimerId | null = null;
   #isStopped = false;
   readonly #ended = new AbortController();
   #looker: ReturnType<Timers["every"]> | null = null;
@@ -125,6 +129,7 @@ export class JobManager implements DriverHost {
     this.#isStopped = true;
     this.#ended.abort();
     if (this.#looker !== null) this.timers.cancel(this.#looker);
+    if (this.#allocator !== null) this.timers.cancel(this.#allocator);
     this.agents.stop();
     for (const driver of this.#drivers.values()) driver.stop("Another node leads by now. Try again.");
     this.#drivers.clear();
@@ -188,6 +193,10 @@ export class JobManager implements DriverHost {
 
   wake(driver: JobDriver): void {
     this.#woken.add(driver);
+    this.#turnSoon();
+  }
+
+  #turnSoon(): void {
     if (this.#isTurnDue || this.#isStopped) return;
     this.#isTurnDue = true;
     this.clock.soon(() => {
@@ -312,7 +321,7 @@ export class JobManager implements DriverHost {
       this.#drivers.delete(jobId);
       if (driver !== undefined) {
         this.#hungry.delete(driver);
-        this.#used.set(driver, []);
+        this.#used.drop(driver);
       }
       this.#holders.release(jobId, {
         upToAttempt: Number.MAX_SAFE_INTEGER,
@@ -382,7 +391,7 @@ export class JobManager implements DriverHost {
 
   /** There may be slots that were not there before. */
   #feedHungry(): void {
-    for (const driver of this.#hungry) this.wake(driver);
+    if (this.#hungry.size > 0) this.#turnSoon();
   }
 
   /** Each job first takes in what happened to it; then those that lack slots get what is free, in their order. */
@@ -393,16 +402,29 @@ export class JobManager implements DriverHost {
       if (driver.machine.wantedSlots > 0) this.#hungry.add(driver);
       else this.#hungry.delete(driver);
     }
-    if (this.#hungry.size > 0) this.#allocate();
+    if (this.#hungry.size > 0) this.#allocateWhenDue();
   }
 
-  #turnOf(driver: JobDriver, agents: readonly FreeAgent[]): void {
+  /** Gives the slots that it is in since. */
+  #turnOf(driver: JobDriver, agents: readonly FreeAgent[]): ReturnType<UsedSlots["move"]> {
     driver.turn(agents);
-    this.#used.set(driver, driver.machine.live);
+    return this.#used.move(driver, driver.machine.takeMoved());
+  }
+
+  /** In a full cluster one slot after the other becomes free: those of a while are looked at together. */
+  #allocateWhenDue(): void {
+    const leftMs = this.#allocateDueMs - this.clock.nowMs();
+    if (leftMs <= 0) return this.#allocate();
+    this.#allocator ??= this.timers.after(leftMs, () => {
+      this.#allocator = null;
+      if (this.#hungry.size > 0) this.#allocate();
+    });
   }
 
   #allocate(): void {
     const agents = this.slots();
+    const free = new Map<PeerId, number[]>();
+    for (const { peer, freeSlots } of agents) if (freeSlots.length > 0) free.set(peer, freeSlots);
     const claims = [...this.#hungry].map((driver): DriverClaim => {
       const { priority, taskMemoryBytes } = driver.submission.options;
       const { wantedSlots, hasBegun } = driver.machine;
@@ -411,12 +433,10 @@ export class JobManager implements DriverHost {
     allocate(claims, agents, {
       take: ({ driver }) => {
         driver.waiting = null;
-        this.#turnOf(driver, agents);
-        for (const { peer, freeSlots } of agents) {
-          if (freeSlots.length === 0) continue;
-          const taken = this.#used.of(peer);
-          const left = freeSlots.filter((slot) => !taken.has(slot));
-          if (left.length < freeSlots.length) freeSlots.splice(0, freeSlots.length, ...left);
+        for (const { peer, slot } of this.#turnOf(driver, agents)) {
+          const slots = free.get(peer);
+          const at = slots?.indexOf(slot) ?? -1;
+          if (at >= 0) slots?.splice(at, 1);
         }
         if (driver.machine.wantedSlots === 0) this.#hungry.delete(driver);
       },
@@ -424,6 +444,7 @@ export class JobManager implements DriverHost {
         driver.waiting = why;
       },
     });
+    this.#allocateDueMs = this.#hungry.size > 0 ? this.clock.nowMs() + ALLOCATE_MS : 0;
   }
 }
 

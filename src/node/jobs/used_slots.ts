@@ -1,15 +1,13 @@
 /** Which slots the tasks of all jobs are in, kept as they come and go. */
+import { isLive, type JobMachine, type TaskRecord } from "../../jobs/mod.ts";
 import type { PeerId } from "../../kernel/mod.ts";
-
-interface InSlot {
-  readonly peer: PeerId | null;
-  readonly slot: number;
-}
 
 interface Place {
   readonly peer: PeerId;
   readonly slot: number;
 }
+
+type Moves = ReturnType<JobMachine["takeMoved"]>;
 
 const NOTHING: ReadonlyMap<number, number> = new Map();
 
@@ -18,22 +16,31 @@ export class UsedSlots {
   readonly #ofJobs = new Map<object, Map<object, Place>>();
   readonly #byPeer = new Map<PeerId, Map<number, number>>();
 
-  /** What the job's tasks are in now; costs what the job has, not what all have. */
-  set(job: object, tasks: Iterable<InSlot>): void {
-    const before = this.#ofJobs.get(job);
-    const now = new Map<object, Place>();
-    for (const task of tasks) {
-      const { peer, slot } = task;
-      if (peer === null) continue;
-      const known = before?.get(task);
-      const isSame = known?.peer === peer && known.slot === slot;
-      now.set(task, isSame ? known : { peer, slot });
-      if (isSame) before?.delete(task);
-      else this.#count({ peer, slot }, 1);
+  /** Takes in what has moved of the job, and gives the slots that are used by it only since. */
+  move(job: object, { areAllNew, moved }: Moves): readonly Place[] {
+    if (areAllNew) this.drop(job);
+    const places = this.#ofJobs.get(job) ?? new Map<object, Place>();
+    const taken: Place[] = [];
+    for (const record of moved) {
+      const known = places.get(record);
+      const place = placeOf(record);
+      if (known?.peer === place?.peer && known?.slot === place?.slot) continue;
+      if (known !== undefined) this.#count(known, -1);
+      places.delete(record);
+      if (place === null) continue;
+      this.#count(place, 1);
+      places.set(record, place);
+      taken.push(place);
     }
-    for (const place of before?.values() ?? []) this.#count(place, -1);
-    if (now.size === 0) this.#ofJobs.delete(job);
-    else this.#ofJobs.set(job, now);
+    if (places.size === 0) this.#ofJobs.delete(job);
+    else this.#ofJobs.set(job, places);
+    return taken;
+  }
+
+  /** The job has nothing in any slot. */
+  drop(job: object): void {
+    for (const place of this.#ofJobs.get(job)?.values() ?? []) this.#count(place, -1);
+    this.#ofJobs.delete(job);
   }
 
   /** Slots of the agent that tasks are in. */
@@ -49,4 +56,9 @@ export class UsedSlots {
     if (slots.size > 0) this.#byPeer.set(peer, slots);
     else this.#byPeer.delete(peer);
   }
+}
+
+function placeOf(record: Readonly<TaskRecord>): Place | null {
+  const { peer, slot } = record;
+  return peer === null || !isLive(record) ? null : { peer, slot };
 }
