@@ -1,4 +1,5 @@
 /** What `sage jobs show` and `sage jobs watch` show. */
+import stringWidth from "string-width";
 import { decidingError, type JobRecord } from "../../client/mod.ts";
 import { isEnded, JOB_STATES } from "../../jobs/mod.ts";
 import { excerpt } from "../../platform/mod.ts";
@@ -6,7 +7,7 @@ import type { JobProgress, JobStage, JobTask } from "../../protocol/mod.ts";
 import { ageText, type Cell, type Column, type TableStyle, table } from "../cluster/mod.ts";
 import { grouped } from "../format/table.ts";
 import { bytesText, durationText } from "../quantity.ts";
-import { stateMark, statePaint } from "./states.ts";
+import { roomyName, stateMark, statePaint } from "./states.ts";
 
 type History = JobRecord["history"];
 
@@ -53,17 +54,32 @@ export function showText(job: JobProgress, of: ShowOptions): string {
   return parts.filter((part) => part !== "").join("\n");
 }
 
-function headText(job: JobProgress, { nowMs, style: { paint } }: ShowOptions): string {
+function headText(job: JobProgress, { nowMs, style: { paint, width } }: ShowOptions): string {
   const { number, name, jobId, state, attempt, createdBy, createdAtMs, movedAtMs, reason, waiting } = job;
-  const shown = statePaint(state, paint)(`${stateMark(state)} ${state}`);
-  const ages = `submitted by ${createdBy} ${ageText(nowMs - createdAtMs)} ago, ${state} for ${ageText(nowMs - movedAtMs)}`;
+  const mark = `${stateMark(state)} ${state}`;
+  const run = attempt > 1 ? `, attempt ${attempt}` : "";
+  const begin = `job ${number} `;
+  const known = roomyName(name, width, stringWidth(`${begin} ${mark}${run}`));
+  const ages = [`submitted by ${createdBy} ${agoText(nowMs - createdAtMs)}`, `${state} ${forText(nowMs - movedAtMs)}`];
+  const facts = `${jobId}, ${ages.join(", ")}`;
+  const isNarrow = width > 0 && stringWidth(facts) > width;
   const lines = [
-    `${paint.bold(`job ${number} ${name}`)} ${shown}${attempt > 1 ? `, attempt ${attempt}` : ""}`,
-    paint.dim(`${jobId}, ${ages}`),
+    `${paint.bold(begin + known)} ${statePaint(state, paint)(mark)}${run}`,
+    ...(isNarrow ? [...ages, jobId] : [facts]).map(paint.dim),
     ...(waiting === null ? [] : [paint.yellow(`waits: ${waiting}`)]),
     ...(reason === "" || decidingError(job) !== null ? [] : [reason]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function agoText(milliseconds: number): string {
+  const age = ageText(milliseconds);
+  return age === "now" ? "just now" : `${age} ago`;
+}
+
+function forText(milliseconds: number): string {
+  const age = ageText(milliseconds);
+  return age === "now" ? "since just now" : `for ${age}`;
 }
 
 function stagesText({ stages }: JobProgress, { style }: ShowOptions): string {

@@ -3,7 +3,7 @@ import type { JobProgress, JobStage } from "../../protocol/mod.ts";
 import { cutTo } from "../cluster/mod.ts";
 import type { Paint } from "../paint.ts";
 import { bytesText, durationText, rateText, rowCountText } from "../quantity.ts";
-import { stateMark } from "./states.ts";
+import { roomyName, stateMark } from "./states.ts";
 
 /** A job's progress in a few lines: the job, then its stages, the busy ones first where there is no room for all. */
 export function progressLines(
@@ -13,10 +13,13 @@ export function progressLines(
   const { number, name, state, attempt, waiting, stages } = progress;
   const tasks = stages.reduce((sum, { parallelism }) => sum + parallelism, 0);
   const finished = stages.reduce((sum, stage) => sum + stage.finished, 0);
+  const begin = `${stateMark(state)} job ${number} `;
+  const now = waiting === null || isEnding(state) ? state : `${state}: ${waiting}`;
+  const done = tasks === 0 ? [] : [`${finished} of ${tasks} tasks`];
   const head = [
-    `${stateMark(state)} job ${number} ${name}`,
-    waiting === null || isEnding(state) ? state : `${state}: ${waiting}`,
-    ...(tasks === 0 ? [] : [`${finished} of ${tasks} tasks`]),
+    begin + roomyName(name, of.width, stringWidth([begin, now, ...done].join("  "))),
+    now,
+    ...done,
     durationText(of.elapsedMs),
     ...(attempt > 1 ? [`attempt ${attempt}`] : []),
   ];

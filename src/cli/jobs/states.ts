@@ -1,3 +1,4 @@
+import { cutTo } from "../cluster/mod.ts";
 import type { Paint } from "../paint.ts";
 
 const MARKS: Readonly<Record<string, string>> = {
@@ -36,4 +37,11 @@ export function statePaint(state: string, paint: Paint): (text: string) => strin
     default:
       return paint.cyan;
   }
+}
+
+const NAME_COLUMNS_MIN = 4;
+
+/** The name, cut so that the line still has room for what stands beside it. `width`: of the terminal; 0: any. */
+export function roomyName(name: string, width: number, besideColumns: number): string {
+  return width === 0 ? name : cutTo(name, Math.max(NAME_COLUMNS_MIN, width - besideColumns));
 }
