@@ -1,5 +1,5 @@
 import type { LogicalPlan } from "../plan/mod.ts";
-import { type BundledJob, bundleJob, JobError, startWatchdog } from "../platform/mod.ts";
+import { type BundledJob, bundleJob, guardExit, JobError, startWatchdog } from "../platform/mod.ts";
 import { isDataflow, paramsFromTexts } from "../stream/mod.ts";
 import type { ParamText } from "./param_option.ts";
 
@@ -21,6 +21,7 @@ export interface OpenJobOptions {
 export async function openJob(file: string, options: OpenJobOptions = {}): Promise<OpenJob> {
   const { timeoutMs = null, params = [] } = options;
   const bundle = await bundleJob(file);
+  const stopGuarding = guardExit(`error: ${file} ended the process while it was loaded, and gave no dataflow.\n`);
   const stopWatching = timeoutMs === null ? null : await watch(bundle, timeoutMs);
   try {
     const flow = await bundle.load();
@@ -38,6 +39,7 @@ export async function openJob(file: string, options: OpenJobOptions = {}): Promi
     throw error;
   } finally {
     stopWatching?.();
+    stopGuarding();
   }
 }
 

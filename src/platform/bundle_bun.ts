@@ -45,7 +45,9 @@ function withoutDebugId(code: string): string {
 function asJobError(log: BuildMessage | ResolveMessage | undefined): JobError {
   if (log === undefined) return new JobError("bundle", "The job cannot be bundled, and the bundler said no reason.");
   const position = log.position;
-  const location: SourceLocation | null = position
+  // The bundler writes -1 where it knows the file alone.
+  const isKnown = position !== null && position.line > 0;
+  const location: SourceLocation | null = isKnown
     ? { file: position.file, line: position.line, column: position.column, lineText: position.lineText }
     : null;
   if (log.name === "ResolveMessage") {
@@ -57,5 +59,6 @@ function asJobError(log: BuildMessage | ResolveMessage | undefined): JobError {
     const module = missing[1] === "sage:sage" ? "sage" : (missing[1] ?? "");
     return new JobError("import", missingExportMessage(missing[2] ?? "", module), { location });
   }
-  return new JobError("syntax", log.message, { location });
+  const where = position !== null && !isKnown ? ` (${position.file})` : "";
+  return new JobError("syntax", `${log.message}${where}`, { location });
 }

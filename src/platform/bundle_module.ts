@@ -19,14 +19,18 @@ interface MapLine {
  * @throws {JobError} "bundle" when it is too large
  */
 export function bundleModule(code: string, mapText: string, directory: string): Uint8Array {
+  // Before its map is read, which is larger.
+  const module = new TextEncoder().encode(code);
+  if (module.length > BUNDLE_BYTES_MAX) throw tooLarge(module.length);
   const line: MapLine = { directory, map: withoutPackages(JSON.parse(mapText) as RawMap) };
   const packed = deflateRawSync(JSON.stringify(line)).toString("base64");
-  const module = new TextEncoder().encode(code);
   const whole = new TextEncoder().encode(`${code}${MARK}${packed}\n`);
-  const sent = whole.length <= BUNDLE_BYTES_MAX ? whole : module;
-  if (sent.length <= BUNDLE_BYTES_MAX) return sent;
-  const [has, may] = [sent.length, BUNDLE_BYTES_MAX].map((bytes) => `${Math.ceil(bytes / 2 ** 20)} MiB`);
-  throw new JobError(
+  return whole.length <= BUNDLE_BYTES_MAX ? whole : module;
+}
+
+function tooLarge(length: number): JobError {
+  const [has, may] = [length, BUNDLE_BYTES_MAX].map((bytes) => `${Math.ceil(bytes / 2 ** 20)} MiB`);
+  return new JobError(
     "bundle",
     `The job with all that it imports has ${has}, at most ${may} can be sent to a cluster. Read large data from files.`,
   );

@@ -29,6 +29,7 @@ export {
   defaultDataDirectory,
 } from "./data_paths.ts";
 export type { Engine, EngineOptions, Progress, RootResult, Run, RunStats } from "./engine.ts";
+export { guardExit } from "./exit_guard.ts";
 export { excerpt, JobError, type JobErrorCode, type SourceLocation } from "./job_error.ts";
 export { type LogFormat, type LogOptions, type LogWriter, openLog } from "./log.ts";
 export type { NodeHost, NodeHostOptions } from "./node_host.ts";

@@ -14,13 +14,15 @@ const CAUSES_MAX = 10;
  */
 export class SourceMap {
   readonly #bundleUrl: string;
-  readonly #trace: TraceMap;
+  readonly #mapText: string;
+  /** Made when the first place is asked for: most jobs have no error, and maps of large ones are large. */
+  #made: TraceMap | null = null;
   readonly #baseDirectory: string;
 
   /** `baseDirectory`: what the map's relative sources are relative to. */
   constructor(bundleUrl: string, mapText: string, baseDirectory: string) {
     this.#bundleUrl = bundleUrl;
-    this.#trace = new TraceMap(mapText);
+    this.#mapText = mapText;
     this.#baseDirectory = baseDirectory;
   }
 
@@ -57,6 +59,11 @@ export class SourceMap {
     return { file, line: found.line, column: found.column + 1, lineText };
   }
 
+  get #trace(): TraceMap {
+    this.#made ??= traceOf(this.#mapText);
+    return this.#made;
+  }
+
   *#frames(stack: string): Generator<{ line: number; column: number }> {
     const path = fileURLToPath(this.#bundleUrl);
     for (const text of stack.split("\n")) {
@@ -65,6 +72,15 @@ export class SourceMap {
       const match = /^(?:\?[^:)]*)?:(\d+):(\d+)/.exec(text.slice(at + path.length));
       if (match) yield { line: Number(match[1]), column: Number(match[2]) };
     }
+  }
+}
+
+/** A map that cannot be read leads nowhere: it may have come from elsewhere. */
+function traceOf(mapText: string): TraceMap {
+  try {
+    return new TraceMap(mapText);
+  } catch {
+    return new TraceMap({ version: 3, sources: [], names: [], mappings: "" });
   }
 }
 

@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { bundleModule } from "../../src/platform/bundle_module.ts";
+import { SourceMap } from "../../src/platform/source_map.ts";
 import { directoryWith } from "../cli/sage.ts";
 
 const check = fileURLToPath(new URL("./bundle_check.ts", import.meta.url));
@@ -139,4 +141,10 @@ test("a missing job file and a directory are told apart", () => {
     code: "missing",
     message: expect.stringContaining("is not a file"),
   });
+});
+
+test("a module that is too large is refused before its map is read, and a map that is none leads nowhere", () => {
+  const noMap = "no map";
+  expect(() => bundleModule("x".repeat(33 << 20), noMap, "/")).toThrow(/has 33 MiB, at most 32 MiB can be sent/);
+  expect(new SourceMap("file:///a.mjs", noMap, "/").locate("at f (/a.mjs:1:1)")).toBe(null);
 });

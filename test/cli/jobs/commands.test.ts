@@ -40,6 +40,7 @@ const JOBS = {
   "syntax.ts": "export default 1 +;",
   "none.ts": "export const a = 1;",
   "throws.ts": `import { dataflow } from "sage"; export default dataflow("x", () => { throw new Error("not today"); });`,
+  "exits.ts": `import { dataflow, Stream } from "sage"; process.exit(0); export default dataflow("x", () => Stream.generate(1));`,
   "import.ts": `import x from "not-there"; export default x;`,
   "many.ts": `
     import { dataflow, Stream } from "sage";
@@ -152,6 +153,7 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], code: nu
   ["a missing file", ["submit", "nothing.ts"], 2, /Cannot find the job file nothing.ts/],
   ["a syntax error", ["submit", "syntax.ts"], 2, /syntax.ts:1:19/],
   ["a builder that throws", ["submit", "throws.ts"], 2, /threw while it was built: Error: not today/],
+  ["a file that ends the process", ["submit", "exits.ts"], 2, /exits.ts ended the process while it was loaded/],
   ["no default export", ["submit", "none.ts"], 2, /no default export/],
   ["an import that is not there", ["submit", "import.ts"], 2, /Cannot find the package not-there/],
   ["a bundle of 40 MB", ["submit", "big.ts"], 2, /has 41 MiB, at most 32 MiB can be sent/],
