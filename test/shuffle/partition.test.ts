@@ -4,6 +4,7 @@ import {
   Arena,
   type Batch,
   batchFromRows,
+  bool,
   type Cell,
   type DataType,
   dictionary,
@@ -120,6 +121,39 @@ test("keys are spread evenly over any number of partitions", () => {
     const parts = split({ kind: "hash", keys: ["k"], partitions }, [column(int64, values)]);
     const mean = values.length / partitions;
     for (const part of parts) expect(Math.abs(part.length - mean)).toBeLessThan(0.15 * mean);
+  }
+});
+
+test("of long batches each partition gets its rows in order and whole, and the same ones whether or not keys have nulls", () => {
+  const of = schema([
+    field("k", int64),
+    field("n", int32),
+    field("text", utf8),
+    field("flag", bool),
+    field("list", list(field("item", int32))),
+  ]);
+  const rowAt = (n: number) => ({
+    k: BigInt((n * 7_919) % 1_000),
+    n,
+    text: n % 5 === 0 ? null : `text ${n % 321}`,
+    flag: n % 3 === 0 ? null : n % 2 === 0,
+    list: n % 11 === 0 ? null : [n, n + 1],
+  });
+  const rows = Array.from({ length: 9_001 }, (_, n) => rowAt(n));
+  const withNull = [...rows, { ...rowAt(9_001), k: null }];
+  for (const partitions of [2, 3, 16, 17]) {
+    const partitioning = { kind: "hash", keys: ["k"], partitions } as const;
+    const parts = split(partitioning, [batchFromRows(arena, of, rows, 1), batchFromRows(arena, of, rows, 1)]);
+    for (const part of parts) {
+      const half = part.slice(0, part.length / 2);
+      expect(half).toEqual(half.map(({ n }) => rowAt(n as number)));
+      expect(half.map(({ n }) => n)).toEqual(half.map(({ n }) => n as number).sort((x, y) => x - y));
+      expect(part.slice(part.length / 2)).toEqual(half);
+    }
+    expect(parts.flat()).toHaveLength(2 * rows.length);
+    const others = split(partitioning, [batchFromRows(arena, of, withNull, 1)]);
+    const wanted = parts.map((part) => part.slice(0, part.length / 2));
+    expect(others.map((part) => part.filter(({ k }) => k !== null))).toEqual(wanted);
   }
 });
 

@@ -13,7 +13,7 @@ import {
 import { invariant } from "../../kernel/mod.ts";
 import { ShuffleError } from "../error.ts";
 import { type PartBuffer, type ScatterContext, withTables } from "./layout.ts";
-import type { RoutedBatch } from "./router.ts";
+import type { RoutedBatch, Stretch } from "./router.ts";
 
 /** Moves one column. Its buffers are wanted of the layout when it is made, and filled by `move`. */
 export interface Mover {
@@ -113,7 +113,7 @@ function moveBits(
   const { kernels, group, partitions } = context;
   const starts = new Uint32Array(partitions);
   withTables(context, [buffer.addresses, starts, from.zeros], ([outs = 0, startsAt = 0, zerosAt = 0]) => {
-    group.forEach(({ rows, ends }, i) => {
+    forEachStretch(group, ({ rows, ends }, i) => {
       kernels.gatherBits(from.bitmaps[i] as Address, rows, ends, outs, partitions, startsAt, zerosAt);
     });
   });
@@ -134,11 +134,18 @@ function boolMover(context: ScatterContext, columns: Columns, type: DataType): M
   };
 }
 
+/** In order, with the number of the batch in its group. */
+function forEachStretch(group: readonly RoutedBatch[], run: (stretch: Stretch, index: number) => void): void {
+  group.forEach(({ stretches }, i) => {
+    for (const stretch of stretches) run(stretch, i);
+  });
+}
+
 /** Moves values of `width` bytes. */
 function moveFixed(context: ScatterContext, columns: Columns, to: { data: PartBuffer; width: number }): void {
   const { kernels, group, partitions } = context;
   const { width } = to;
-  const run = (column: Column, { rows, ends }: RoutedBatch, outs: Address) => {
+  const run = (column: Column, { rows, ends }: Stretch, outs: Address) => {
     const { data } = column;
     if (width === 1) kernels.gather1(data, rows, ends, outs, partitions);
     else if (width === 2) kernels.gather2(data, rows, ends, outs, partitions);
@@ -148,7 +155,7 @@ function moveFixed(context: ScatterContext, columns: Columns, to: { data: PartBu
     else kernels.gatherWide(data, rows, ends, outs, partitions, width);
   };
   withTables(context, [to.data.addresses.slice()], ([outs = 0]) => {
-    group.forEach((routed, i) => run(columns[i] as Column, routed, outs));
+    forEachStretch(group, (stretch, i) => run(columns[i] as Column, stretch, outs));
   });
 }
 
@@ -210,7 +217,7 @@ function textMover(context: ScatterContext, columns: Columns, type: DataType): M
         if (address !== 0) arena.i32[address >>> 2] = 0;
       });
       withTables(context, [data.addresses, offsets.addresses.slice()], ([outs = 0, outOffsets = 0]) => {
-        group.forEach(({ rows, ends }, i) => {
+        forEachStretch(group, ({ rows, ends }, i) => {
           const text = textOf(columns[i] as Column);
           const { indices, validity: bits } = text;
           kernels.gatherText(text.offsets, rows, ends, outs, partitions, indices, bits, text.data, outOffsets);
@@ -235,7 +242,7 @@ function heapTotals(context: ScatterContext, columns: Columns): number[] {
   const { arena, kernels, group, partitions } = context;
   const totals = arena.allocateZeroed(8 * partitions, context.owner);
   try {
-    group.forEach(({ rows, ends }, i) => {
+    forEachStretch(group, ({ rows, ends }, i) => {
       const { offsets, indices, validity } = textOf(columns[i] as Column);
       kernels.heapBytes(offsets, rows, ends, totals, partitions, indices, validity);
     });
@@ -278,9 +285,15 @@ function gatheredMover(context: ScatterContext, columns: Columns): Mover {
     group.flatMap((routed, i) => {
       const count = routed.counts[p] as number;
       if (count === 0) return [];
-      const end = arena.u32[(routed.ends >>> 2) + p] as number;
-      const at = (routed.rows >>> 2) + end - count;
-      return [{ column: columns[i] as Column, batch: routed.batch, rows: arena.u32.slice(at, at + count) }];
+      const rows = new Uint32Array(count);
+      let filled = 0;
+      for (const { rows: from, ends } of routed.stretches) {
+        const start = p === 0 ? 0 : (arena.u32[(ends >>> 2) + p - 1] as number);
+        const end = arena.u32[(ends >>> 2) + p] as number;
+        rows.set(arena.u32.subarray((from >>> 2) + start, (from >>> 2) + end), filled);
+        filled += end - start;
+      }
+      return [{ column: columns[i] as Column, batch: routed.batch, rows }];
     });
   const gatherInto = (p: number, into: Address[]) => {
     const parts = pieces(p).map(({ column, batch, rows }: { column: Column; batch: Batch; rows: Uint32Array }) => {

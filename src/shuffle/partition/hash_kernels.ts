@@ -5,17 +5,7 @@
  * is widened to float64, strings are hashed by their bytes (of a dictionary once a value).
  */
 import { hashBytes, mix } from "../../codegen/mod.ts";
-import {
-  type Expr,
-  type FunctionBuilder,
-  f32,
-  f64,
-  i32,
-  i64,
-  type Local,
-  type ModuleBuilder,
-  select,
-} from "../../wasm/mod.ts";
+import { type Expr, f32, f64, i32, i64, type ModuleBuilder, select } from "../../wasm/mod.ts";
 
 const NAN = 0x7ff8_0000_0000_0000n;
 const NULL_BITS = 0x2545_f491_4f6c_dd1dn;
@@ -40,8 +30,6 @@ export interface HashExports {
   lookUp(indices: number, count: number, out: number, bits: number, validity: number): void;
   /** Mixes a column's bits into the hashes of its rows; `isFirst` when they have none yet. */
   mixIn(bits: number, count: number, hashes: number, validity: number, isFirst: number): void;
-  /** `mixIn` and `assign` at once, for a single key. */
-  assignBits(bits: number, count: number, parts: number, histogram: number, partitions: number, validity: number): void;
   /** The partition of each hash to `parts` (2 bytes each), counted in `histogram`. */
   assign(hashes: number, count: number, parts: number, histogram: number, partitions: number): void;
 }
@@ -84,7 +72,6 @@ export function hashKernels(module: ModuleBuilder): void {
   lookUp(module);
   mixIn(module);
   assign(module);
-  assignBits(module);
 }
 
 function boolBits(module: ModuleBuilder): void {
@@ -185,48 +172,25 @@ function mixIn(module: ModuleBuilder): void {
   });
 }
 
-const folded = (hash: Expr<"i64">) => i64.xor(hash, i64.shr_u(hash, 32n));
+export const folded = (hash: Expr<"i64">) => i64.xor(hash, i64.shr_u(hash, 32n));
 
 /** The top 32 bits, scaled to the number of partitions (Lemire 2016). */
-function partitionOf(hash: Expr<"i64">, partitions: Expr<"i64">): Expr<"i32"> {
+export function partitionOf(hash: Expr<"i64">, partitions: Expr<"i64">): Expr<"i32"> {
   const top = i64.shr_u(i64.mul(hash, LAST_FACTOR), 32n);
   return i32.wrap_i64(i64.shr_u(i64.mul(top, partitions), 32n));
 }
 
-const ASSIGN = { hashes: "i32", count: "i32", parts: "i32", histogram: "i32", partitions: "i32" } as const;
-
 function assign(module: ModuleBuilder): void {
-  const f = module.function("assign", { params: ASSIGN, results: [], export: true });
-  const { hashes } = f.params;
-  assignLoop(f, f.params, () => i64.load(hashes));
-}
-
-function assignBits(module: ModuleBuilder): void {
-  const f = module.function("assignBits", { params: { ...ASSIGN, validity: "i32" }, results: [], export: true });
-  const { hashes, validity } = f.params;
-  const value = f.local("i64", "value");
-  const hash = f.local("i64", "hash");
-  assignLoop(f, f.params, (row) => {
-    f.set(value, i64.load(hashes));
-    f.if(validity, () => f.if(i32.eqz(bitAt(validity, row)), () => f.set(value, NULL_BITS)));
-    f.set(hash, mix(null, value));
-    return folded(hash);
-  });
-}
-
-function assignLoop(
-  f: Pick<FunctionBuilder, "local" | "set" | "while" | "emit">,
-  params: { readonly [Name in keyof typeof ASSIGN]: Local<"i32"> },
-  hashOf: (row: Local<"i32">) => Expr<"i64">,
-): void {
-  const { hashes, count, parts, histogram, partitions } = params;
+  const params = { hashes: "i32", count: "i32", parts: "i32", histogram: "i32", partitions: "i32" } as const;
+  const f = module.function("assign", { params, results: [], export: true });
+  const { hashes, count, parts, histogram, partitions } = f.params;
   const wide = f.local("i64", "wide");
   const row = f.local("i32", "row");
   const part = f.local("i32", "part");
   const slot = f.local("i32", "slot");
   f.set(wide, i64.extend_i32_u(partitions));
   f.while(i32.lt_u(row, count), () => {
-    f.set(part, partitionOf(hashOf(row), wide));
+    f.set(part, partitionOf(i64.load(hashes), wide));
     f.emit(i32.store16(parts, part));
     f.set(slot, i32.add(histogram, i32.shl(part, 2)));
     f.emit(i32.store(slot, i32.add(i32.load(slot), 1)));

@@ -2,9 +2,11 @@ import { type Address, type Arena, type Batch, type Column, type DataType, value
 import { invariant, unreachable } from "../../kernel/mod.ts";
 import { ShuffleError } from "../error.ts";
 import { type PartitionKernels, partitionKernels } from "./kernels.ts";
-import type { Router } from "./router.ts";
+import type { Router, Stretch } from "./router.ts";
+import { SORTED_PARTITIONS_MAX, sortScratchBytes } from "./sort_kernels.ts";
 
 const BITS_BYTES = 8;
+const PART_BYTES = 2;
 
 /** Sends equal keys to one partition; nulls count as equal. */
 export class HashRouter implements Router {
@@ -22,27 +24,49 @@ export class HashRouter implements Router {
     this.#partitions = partitions;
   }
 
-  route(batch: Batch, to: { readonly parts: Address; readonly histogram: Address }): void {
+  route(batch: Batch, stretches: readonly Stretch[]): void {
     const { rowCount } = batch;
     const scratch = this.#arena.allocate(2 * BITS_BYTES * rowCount, 0);
-    const bits = scratch + BITS_BYTES * rowCount;
-    const partitions = this.#partitions;
     try {
-      if (this.#keys.length === 1) {
-        const column = batch.columns[this.#keys[0] as number] as Column;
-        const at = this.#bitsOf(column, bits);
-        this.#kernels.assignBits(at, rowCount, to.parts, to.histogram, partitions, column.validity);
-        return;
+      const [first] = this.#keys;
+      const column = batch.columns[first as number] as Column;
+      const hasNulls = column.validity !== 0 && column.nullCount > 0;
+      if (this.#keys.length === 1 && !hasNulls && this.#isFew) {
+        return this.#sort(stretches, { bits: this.#bitsOf(column, scratch), isHashed: false });
       }
       this.#keys.forEach((key, i) => {
-        const column = batch.columns[key] as Column;
-        const at = this.#bitsOf(column, bits);
-        this.#kernels.mixIn(at, rowCount, scratch, column.validity, i === 0 ? 1 : 0);
+        const { validity } = batch.columns[key] as Column;
+        const bits = this.#bitsOf(batch.columns[key] as Column, scratch + BITS_BYTES * rowCount);
+        this.#kernels.mixIn(bits, rowCount, scratch, validity, i === 0 ? 1 : 0);
       });
-      this.#kernels.assign(scratch, rowCount, to.parts, to.histogram, partitions);
+      this.#sort(stretches, { bits: scratch, isHashed: true });
     } finally {
       this.#arena.release(scratch);
     }
+  }
+
+  /** `bits`: of one key without nulls, or the hashes of rows. */
+  #sort(stretches: readonly Stretch[], of: { readonly bits: Address; readonly isHashed: boolean }): void {
+    const kernels = this.#kernels;
+    const partitions = this.#partitions;
+    const rowsMax = Math.max(0, ...stretches.map(({ count }) => count));
+    const bytes = this.#isFew ? sortScratchBytes(rowsMax, partitions) : PART_BYTES * rowsMax;
+    const scratch = this.#arena.allocate(bytes, 0);
+    for (const { start, count, ends, rows } of stretches) {
+      const bits = of.bits + BITS_BYTES * start;
+      if (this.#isFew && of.isHashed) kernels.sort(bits, start, count, ends, partitions, rows, scratch);
+      else if (this.#isFew) kernels.sortBits(bits, start, count, ends, partitions, rows, scratch);
+      else {
+        this.#arena.u32.fill(0, ends >>> 2, (ends >>> 2) + partitions);
+        kernels.assign(bits, count, scratch, ends, partitions);
+        kernels.order(scratch, start, count, ends, partitions, rows);
+      }
+    }
+    this.#arena.release(scratch);
+  }
+
+  get #isFew(): boolean {
+    return this.#partitions <= SORTED_PARTITIONS_MAX;
   }
 
   /** Where the column's bits are: in its own values, or in `out`. */

@@ -2,8 +2,9 @@ import type { Arena } from "../../arrow/mod.ts";
 import { ModuleBuilder } from "../../wasm/mod.ts";
 import { type HashExports, hashKernels } from "./hash_kernels.ts";
 import { type ScatterExports, scatterKernels } from "./scatter_kernels.ts";
+import { type SortExports, sortKernels } from "./sort_kernels.ts";
 
-export type PartitionKernels = HashExports & ScatterExports;
+export type PartitionKernels = HashExports & SortExports & ScatterExports;
 
 const PAGES_MAX = 65_536;
 let compiled: WebAssembly.Module | null = null;
@@ -25,6 +26,7 @@ function compile(): WebAssembly.Module {
   const memory = { initialPages: 1, maximumPages: PAGES_MAX, shared: true };
   const module = new ModuleBuilder({ memory, names: false });
   hashKernels(module);
+  sortKernels(module);
   scatterKernels(module);
   return new WebAssembly.Module(module.bytes());
 }

@@ -1,8 +1,9 @@
 import { type Address, type Arena, type Batch, type Column, fieldIndex, type Schema } from "../../arrow/mod.ts";
 import { ColumnEntry, generateSort, PARTS_MAX, type SortExports, type SortKeyShape } from "../../codegen/mod.ts";
 import { ShuffleError } from "../error.ts";
+import { type PartitionKernels, partitionKernels } from "./kernels.ts";
 import type { Partitioning, RangeKey } from "./partitioning.ts";
-import type { Router } from "./router.ts";
+import type { Router, Stretch } from "./router.ts";
 
 /** First words of rows in the order of keys: 64 bits that compare as the rows do, equal where more bits would tell. */
 class WordMaker {
@@ -86,6 +87,7 @@ export function rangeBounds(sample: BigUint64Array, partitions: number): bigint[
 /** Rows of equal first words share a partition; partitions are in the order of the keys. */
 export class RangeRouter implements Router {
   readonly #arena: Arena;
+  readonly #kernels: PartitionKernels;
   readonly #words: WordMaker;
   readonly #bounds: readonly bigint[];
 
@@ -98,23 +100,26 @@ export class RangeRouter implements Router {
       throw new ShuffleError("type", "Cannot partition by range: the bounds must rise.");
     }
     this.#arena = arena;
+    this.#kernels = partitionKernels(arena);
     this.#words = new WordMaker(arena, schema, keys);
     this.#bounds = bounds;
   }
 
-  route(batch: Batch, to: { readonly parts: Address; readonly histogram: Address }): void {
+  route(batch: Batch, stretches: readonly Stretch[]): void {
     const { rowCount } = batch;
     let half = 1;
     while (2 * half < this.#bounds.length + 1) half *= 2;
     const splitterCount = 2 * half - 1;
     const arena = this.#arena;
-    const block = arena.allocate(8 * splitterCount + 8 * rowCount + rowCount, 0);
+    const block = arena.allocate(8 * splitterCount + (8 + 2 + 1) * rowCount, 0);
     const words = block + 8 * splitterCount;
-    const parts = words + 8 * rowCount;
+    const to = words + 8 * rowCount;
+    const parts = to + 2 * rowCount;
     try {
       for (let i = 0; i < splitterCount; i++) arena.u64[(block >>> 3) + i] = this.#bounds[i] ?? 2n ** 64n - 1n;
       this.#words.write(batch, words);
       this.#partition({ words, rowCount, block, parts, half }, to);
+      this.#order(stretches, to);
     } finally {
       arena.release(block);
     }
@@ -123,18 +128,28 @@ export class RangeRouter implements Router {
   /** Rows at or above all bounds are in the last partition, also above the splitters that only fill up. */
   #partition(
     from: { words: Address; rowCount: number; block: Address; parts: Address; half: number },
-    to: { readonly parts: Address; readonly histogram: Address },
+    to: Address,
   ): void {
-    const { u8, u16, u32 } = this.#arena;
+    const { u8, u16 } = this.#arena;
     const last = this.#bounds.length;
     // The kernel counts in a table of its own: its parts are a byte each, and more than ours.
     const histogram = this.#arena.allocateZeroed(4 * PARTS_MAX, 0);
     this.#words.exports.partition(from.words, from.rowCount, from.block, from.parts, histogram, from.half);
     this.#arena.release(histogram);
     for (let row = 0; row < from.rowCount; row++) {
-      const part = Math.min(u8[from.parts + row] as number, last);
-      u16[(to.parts >>> 1) + row] = part;
-      u32[(to.histogram >>> 2) + part] = (u32[(to.histogram >>> 2) + part] as number) + 1;
+      u16[(to >>> 1) + row] = Math.min(u8[from.parts + row] as number, last);
+    }
+  }
+
+  #order(stretches: readonly Stretch[], parts: Address): void {
+    const { u16, u32 } = this.#arena;
+    const partitions = this.#bounds.length + 1;
+    for (const { start, count, ends, rows } of stretches) {
+      const first = (parts >>> 1) + start;
+      const counts = u32.subarray(ends >>> 2, (ends >>> 2) + partitions).fill(0);
+      for (let at = first; at < first + count; at++)
+        counts[u16[at] as number] = (counts[u16[at] as number] as number) + 1;
+      this.#kernels.order(parts + 2 * start, start, count, ends, partitions, rows);
     }
   }
 }

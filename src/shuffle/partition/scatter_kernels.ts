@@ -16,8 +16,8 @@ import {
 } from "../../wasm/mod.ts";
 
 export interface ScatterExports {
-  /** Row numbers by partition to `rows`; `positions` has where each starts, and then where it ends. */
-  order(parts: number, count: number, positions: number, rows: number): void;
+  /** Numbers of `count` rows from `first` on to `rows`, by partition; `ends` has how many each gets, and then where they end. */
+  order(parts: number, first: number, count: number, ends: number, partitions: number, rows: number): void;
   /** Values of `rows` (partition p's up to `ends[p]`) to `outs[p]` and on, which moves along. */
   gather1(data: number, rows: number, ends: number, outs: number, partitions: number): void;
   gather2(data: number, rows: number, ends: number, outs: number, partitions: number): void;
@@ -61,21 +61,39 @@ export function scatterKernels(module: ModuleBuilder): void {
 
 function order(module: ModuleBuilder): void {
   const f = module.function("order", {
-    params: { parts: "i32", count: "i32", positions: "i32", rows: "i32" },
+    params: { parts: "i32", first: "i32", count: "i32", ends: "i32", partitions: "i32", rows: "i32" },
     results: [],
     export: true,
   });
-  const { parts, count, positions, rows } = f.params;
-  const row = f.local("i32", "row");
+  const { parts, first, count, ends, partitions, rows } = f.params;
+  const last = f.local("i32", "last");
   const slot = f.local("i32", "slot");
   const to = f.local("i32", "to");
-  f.while(i32.lt_u(row, count), () => {
-    f.set(slot, i32.add(positions, i32.shl(i32.load16_u(parts), 2)));
+  startsOf(f, { ends, partitions });
+  f.set(last, i32.add(parts, i32.shl(count, 1)));
+  f.while(i32.lt_u(parts, last), () => {
+    f.set(slot, word(ends, i32.load16_u(parts)));
     f.set(to, i32.load(slot));
-    f.emit(i32.store(i32.add(rows, i32.shl(to, 2)), row));
+    f.emit(i32.store(word(rows, to), first));
     f.emit(i32.store(slot, i32.add(to, 1)));
+    f.set(first, i32.add(first, 1));
     f.set(parts, i32.add(parts, 2));
-    f.set(row, i32.add(row, 1));
+  });
+}
+
+/** Turns counts into where each partition starts. */
+function startsOf(f: Code, table: { readonly ends: Local<"i32">; readonly partitions: Local<"i32"> }): void {
+  const slot = f.local("i32", "startSlot");
+  const last = f.local("i32", "startsEnd");
+  const start = f.local("i32", "start");
+  const count = f.local("i32", "startCount");
+  f.set(slot, table.ends);
+  f.set(last, word(table.ends, table.partitions));
+  f.while(i32.lt_u(slot, last), () => {
+    f.set(count, i32.load(slot));
+    f.emit(i32.store(slot, start));
+    f.set(start, i32.add(start, count));
+    f.set(slot, i32.add(slot, 4));
   });
 }
 
