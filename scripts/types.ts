@@ -3,7 +3,7 @@
  * users and the executable carries. `npm run build` runs it; a test says when the file is out of date.
  *
  * Declarations come from tsc, one a module; rolldown then puts those that `mod.ts` and `client.ts` reach into one. They are
- * declared as modules by name: runtimes that read the user's tsconfig.json find no path there that leads to types alone.
+ * declared as modules by name, so that one file has what both share.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

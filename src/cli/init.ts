@@ -33,7 +33,8 @@ const TSCONFIG = `{
     "strict": true,
     "noEmit": true,
     "skipLibCheck": true,
-    "types": []
+    "types": [],
+    "paths": { "sage": ["./.sage/sage.d.ts"], "sage/client": ["./.sage/sage.d.ts"] }
   },
   "include": ["**/*.ts", ".sage/*.d.ts"]
 }

@@ -112,6 +112,7 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 function connectError(error: Error & { code?: string }, where: string): TransportError {
-  const cause = CAUSES[error.code ?? ""] ?? error.message;
+  const other = /SSL routines/.test(error.message) ? "what listens there is no sage node" : error.message;
+  const cause = CAUSES[error.code ?? ""] ?? other;
   return new TransportError("unreachable", `Cannot reach ${where}: ${cause}.`, { cause: error });
 }

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   type CertificateFacts,
@@ -85,4 +86,36 @@ test("revoked credentials are told", { timeout: MS_MAX }, async () => {
   expect((await sage(["token", "revoke", keys.peerOf(key.publicKey)], asAdmin)).code).toBe(0);
   const all = [await sage(["jobs", "list"], { env }), await sage(["cluster", "status"], { env })];
   expectAdvice(all, /certificate \d+ of eve was revoked\. Name other/);
+});
+
+test("a login that is refused speaks of a login", { timeout: MS_MAX }, async () => {
+  const env = { SAGE_CREDENTIALS: `${directoryWith({})}/credentials.json` };
+  const to = cluster.nodes[0]?.address() ?? "";
+  const { token } = await cluster.client.call(tokenCreate, { role: "read", uses: 1, ttlMs: HOUR_MS });
+  const login = (given: string) => sage(["login", "--to", to], { env: { ...env, SAGE_TOKEN: given } });
+  expect((await login(token)).code).toBe(0);
+  const again: readonly (readonly [string, RegExp])[] = [
+    [token, /the token may be used once, and was\./],
+    ["nonsense", /this is no token\./],
+    [`${token}A`, /token/],
+  ];
+  for (const [given, why] of again) {
+    const { code, stdout, stderr } = await login(given);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^error: Cannot log in to the cluster: /);
+    expect(stderr).toMatch(why);
+    expect(stderr).not.toMatch(/Cannot join/);
+  }
+});
+
+test("what listens at the address may be something else", { timeout: MS_MAX }, async () => {
+  const other = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  await new Promise<void>((resolve) => void other.listen(0, "127.0.0.1", resolve));
+  const { port } = other.address() as AddressInfo;
+  const peer = cluster.nodes[0]?.peer() ?? "";
+  const env = { SAGE_CREDENTIALS: `${cluster.dir}/n1/admin.json` };
+  const ended = await sage(["jobs", "list", "--to", `/ip4/127.0.0.1/tcp/${port}/p2p/${peer}`], { env });
+  other.close();
+  expect([ended.code, ended.stdout]).toEqual([1, ""]);
+  expect(ended.stderr).toMatch(/Cannot reach .*: what listens there is no sage node\.\n$/);
 });
