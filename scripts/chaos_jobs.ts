@@ -98,11 +98,13 @@ const outcomes = await runMatrix({
   say: (line) => console.log(line),
 });
 const wrong = outcomes.filter((outcome) => outcome.wrong.length > 0);
-const equal = outcomes.filter(({ ending }) => ending === "as undisturbed").length;
+const equal = outcomes.filter(({ ending, wrong: found }) => ending === "as undisturbed" && found.length === 0).length;
 const late = outcomes.filter(({ hit, case: { fault } }) => hit === null && !isCondition(fault)).length;
-console.log(`\n${outcomes.length} cases: ${equal} gave the undisturbed result, ${late} had ended before they were hit`);
+const failed = outcomes.length - equal - wrong.length;
+console.log(`\n${outcomes.length} cases: ${equal} gave the undisturbed result, ${failed} failed with a reason`);
+console.log(`${late} had ended before they were hit`);
 console.log("\nhit at the moment, of all cases:");
-for (const fault of FAULTS) {
+for (const fault of FAULTS.filter((each) => outcomes.some((outcome) => outcome.case.fault === each))) {
   const counts = PHASES.map((phase) => {
     const those = outcomes.filter(({ case: of }) => of.fault === fault && of.phase === phase);
     return `${phase} ${those.filter(({ hit }) => hit !== null).length}/${those.length}`;
