@@ -3,7 +3,7 @@ import { UsageError } from "./error.ts";
 /** `--param name=value` as typed; the job says what the value must be. */
 export type ParamText = readonly [name: string, text: string];
 
-/** @throws {UsageError} for texts without "=", and names given twice that are no lists are left to the job */
+/** Names that are given twice are left to the job, which knows its lists. @throws {UsageError} for texts without "=" */
 export function readParams(command: string, texts: readonly string[] = []): ParamText[] {
   return texts.map((text) => {
     const at = text.indexOf("=");

@@ -127,6 +127,7 @@ export function resolveParams(flow: string, params: Params, given: GivenParams):
 /**
  * Values from texts such as `year=2008`; texts of a list may come several times or with commas. What cannot be read is
  * left as text, so that `resolveParams` says what it must be.
+ * @throws {PlanError} parameter, for one that is given twice and is no list
  */
 export function paramsFromTexts(
   params: Params,
@@ -140,6 +141,8 @@ export function paramsFromTexts(
       const before: readonly unknown[] = Array.isArray(given[name]) ? given[name] : [];
       const items = text === "" ? [] : text.split(",").map((each) => fromText(item, each));
       given[name] = [...before, ...items];
+    } else if (Object.hasOwn(given, name)) {
+      throw new PlanError("parameter", `Parameter ${name} is given twice, and is no list.`);
     } else given[name] = spec === undefined ? text : fromText(spec, text);
   }
   return given;

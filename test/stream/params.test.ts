@@ -111,3 +111,11 @@ test("a dataflow without parameters takes none", () => {
     'Cannot plan "plain": there is no parameter a. It has no parameters.',
   );
 });
+
+test("what is no list is given once on the command line", () => {
+  const twice = [
+    ["year", "2001"],
+    ["year", "2002"],
+  ] as const;
+  expect(messageOf(() => paramsFromTexts(flow.params, twice))).toBe("Parameter year is given twice, and is no list.");
+});
