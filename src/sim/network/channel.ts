@@ -157,7 +157,10 @@ export class VirtualChannel implements Channel {
       const arrival = this.#inbox.shift();
       if (arrival === undefined) return;
       if (arrival.kind === "data") {
-        this.#handlers.data(arrival.bytes);
+        // A copy that is gone once the call has returned: nobody may keep it.
+        const bytes = arrival.bytes.slice();
+        this.#handlers.data(bytes);
+        bytes.buffer.transfer(0);
         this.#acknowledge(arrival.bytes.length);
       } else {
         this.#farHasEnded = true;
