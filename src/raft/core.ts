@@ -62,6 +62,9 @@ export type Leading = {
   transfer: { readonly to: PeerId; readonly deadlineMs: number } | null;
   uncommittedBytes: number;
   reads: WaitingRead[];
+  /** Have spoken since `flushed`: only they can take more now, as long as what all of them wait for is the same. */
+  readonly spoken: Set<PeerId>;
+  flushed: { readonly lastIndex: number; readonly commit: number; readonly snapshot: SnapshotMeta | null } | null;
 };
 
 export type Pending = { readonly deadlineMs: number };

@@ -28,6 +28,8 @@ export function startLeading(core: Core): void {
     transfer: null,
     uncommittedBytes: 0,
     reads: [],
+    spoken: new Set(),
+    flushed: null,
   };
   followMembership(core, core.leading);
   appendOwn(core, core.leading, { kind: "noop", index: noopIndex, term: core.term });

@@ -81,6 +81,7 @@ export class Raft {
     if (from === core.id) return null;
     const reason = objection(core, from, message);
     if (reason === null) this.#take(core, from, message);
+    core.leading?.spoken.add(from);
     return reason;
   }
 

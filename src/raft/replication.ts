@@ -22,11 +22,20 @@ const LEARNER_BEATS = 5;
 
 /** Sends all that the followers can take now. */
 export function flush(core: Core, leading: Leading): void {
+  const { lastIndex, commit, snapshot } = core.log;
+  const { flushed } = leading;
+  const isSame = flushed?.lastIndex === lastIndex && flushed.commit === commit && flushed.snapshot === snapshot;
+  const isForOne = isSame && !leading.isRoundWanted && leading.spoken.size <= 1;
+  const peers = isForOne ? leading.spoken : leading.peers.keys();
   if (leading.isRoundWanted) startRound(core, leading);
-  for (const [peer, progress] of leading.peers) {
+  for (const peer of peers) {
+    const progress = leading.peers.get(peer);
+    if (progress === undefined) continue;
     replicateTo(core, peer, progress);
     if (progress.leavingIndex !== null && core.log.commit >= progress.leavingIndex) leading.peers.delete(peer);
   }
+  leading.spoken.clear();
+  leading.flushed = isSame ? flushed : { lastIndex, commit, snapshot };
   leaveOffice(core, leading);
 }
 
