@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SageError } from "../kernel/mod.ts";
 import { bundleModule } from "./bundle_module.ts";
+import { makeJobDirectory } from "./job_directory.ts";
 import { JobError } from "./job_error.ts";
 import { installLibrary, libraryShim } from "./library.ts";
 import { SourceMap } from "./source_map.ts";
@@ -79,7 +79,7 @@ function metaDefines(path: string): Record<string, string> {
 
 function place(path: string, output: BundlerOutput): BundledJob {
   const hash = createHash("sha256").update(output.code).digest("hex");
-  const directory = mkdtempSync(join(tmpdir(), "sage-job-"));
+  const directory = makeJobDirectory();
   const remove = () => rmSync(directory, { recursive: true, force: true });
   process.once("exit", remove);
   const file = join(directory, `${hash.slice(0, 16)}.mjs`);

@@ -7,7 +7,7 @@ import { AbstractMultiaddrConnection } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { KEEP_ALIVE_MS, SILENCE_MS_MAX, STOP_GRACE_MS } from "./limits.ts";
 
-/** Frames are joined up to this size: a write costs more than copying so much. */
+/** Written at once, and joined up to it: a write costs more than copying so much. */
 const JOINED_BYTES = 256 << 10;
 /** Buffers for that are used again: fresh memory costs more than the copy. */
 const SPARE_BUFFERS_MAX = 8;
@@ -39,8 +39,12 @@ export class TlsConnection extends AbstractMultiaddrConnection {
   takeBytes: ((bytes: Uint8Array) => boolean) | null = null;
   private readonly socket: TLSSocket;
   private readonly pulse: ReturnType<typeof setInterval>;
+  /** Not given to the socket yet; of the first one it has `headTaken` bytes. */
   private queue: Uint8Array[] = [];
   private queuedBytes = 0;
+  private headTaken = 0;
+  /** The socket wants no more until it says so. */
+  private isFull = false;
   private lastHeardMs = performance.now();
   private socketError: Error | undefined;
   private bytesLeft: number;
@@ -66,7 +70,11 @@ export class TlsConnection extends AbstractMultiaddrConnection {
       if (!isDirect) this.onData(bytes);
       else if (takeBytes(bytes)) giveBack(chunk);
     });
-    socket.on("drain", () => this.safeDispatchEvent("drain"));
+    socket.on("drain", () => {
+      this.isFull = false;
+      this.flush();
+      if (!this.isFull) this.safeDispatchEvent("drain");
+    });
     socket.on("end", () => socket.end());
     socket.on("error", (error) => {
       this.socketError = error;
@@ -103,44 +111,61 @@ export class TlsConnection extends AbstractMultiaddrConnection {
     if (data instanceof Uint8Array) this.queue.push(data);
     else for (const chunk of data) this.queue.push(chunk);
     this.queuedBytes += data.byteLength;
-    if (this.queuedBytes >= JOINED_BYTES / 2) this.flush();
+    if (this.queuedBytes >= JOINED_BYTES) this.flush();
     return !this.writableNeedsDrain;
   }
 
+  /**
+   * Gives the socket as much as it takes at once. More would be joined and copied by the runtime again and again, all that
+   * waits for each part of it that leaves.
+   */
   private flush(): void {
-    const { queue } = this;
-    if (queue.length === 0) return;
-    const byteCount = this.queuedBytes;
-    this.queue = [];
-    this.queuedBytes = 0;
-    if (byteCount <= SMALL_BYTES_MAX) return this.write(Buffer.concat(queue, byteCount));
-    let joined: Uint8Array | null = null;
+    while (this.queuedBytes > 0 && !this.isFull) this.writeNext();
+  }
+
+  /** Gives it all, to be closed after that. */
+  private flushAll(): void {
+    while (this.queuedBytes > 0) this.writeNext();
+  }
+
+  private writeNext(): void {
+    const [first] = this.queue;
+    if (first !== undefined && first.length - this.headTaken >= JOINED_BYTES)
+      return this.write(this.take(JOINED_BYTES));
+    const isSmall = this.queuedBytes <= SMALL_BYTES_MAX;
+    const joined = isSmall
+      ? Buffer.allocUnsafe(this.queuedBytes)
+      : (spareBuffers.pop() ?? new Uint8Array(JOINED_BYTES));
     let size = 0;
-    const writeJoined = (): void => {
-      const buffer = joined;
-      if (buffer === null) return;
-      this.write(buffer.subarray(0, size), () => {
-        if (spareBuffers.length < SPARE_BUFFERS_MAX) spareBuffers.push(buffer);
-      });
-      joined = null;
-      size = 0;
-    };
-    for (const piece of queue) {
-      if (size + piece.length > JOINED_BYTES) writeJoined();
-      if (piece.length >= JOINED_BYTES / 2) {
-        writeJoined();
-        this.write(piece);
-        continue;
-      }
-      joined ??= spareBuffers.pop() ?? new Uint8Array(JOINED_BYTES);
+    while (this.queuedBytes > 0 && size < joined.length) {
+      const piece = this.take(joined.length - size);
       joined.set(piece, size);
       size += piece.length;
     }
-    writeJoined();
+    if (isSmall) return this.write(joined);
+    this.write(joined.subarray(0, size), () => {
+      if (spareBuffers.length < SPARE_BUFFERS_MAX) spareBuffers.push(joined);
+    });
+  }
+
+  /** At most `bytesMax` of the first piece that waits. */
+  private take(bytesMax: number): Uint8Array {
+    const piece = this.queue[0] as Uint8Array;
+    const start = this.headTaken;
+    const end = Math.min(piece.length, start + bytesMax);
+    this.queuedBytes -= end - start;
+    this.headTaken = end;
+    if (end === piece.length) {
+      this.queue.shift();
+      this.headTaken = 0;
+    }
+    return start === 0 && end === piece.length ? piece : piece.subarray(start, end);
   }
 
   private write(bytes: Uint8Array, written?: () => void): void {
-    if (!this.socket.destroyed && !this.socket.write(bytes, written)) this.writableNeedsDrain = true;
+    if (this.socket.destroyed || this.socket.write(bytes, written)) return;
+    this.isFull = true;
+    this.writableNeedsDrain = true;
   }
 
   override sendData(): { sentBytes: number; canSendMore: boolean } {
@@ -149,7 +174,7 @@ export class TlsConnection extends AbstractMultiaddrConnection {
 
   override sendReset(): void {
     clearInterval(this.pulse);
-    this.flush();
+    this.flushAll();
     // What was sent before still leaves, unless the other side does not take it.
     const timer = setTimeout(() => this.socket.destroy(), STOP_GRACE_MS);
     this.socket.once("close", () => clearTimeout(timer));
@@ -165,7 +190,7 @@ export class TlsConnection extends AbstractMultiaddrConnection {
   }
 
   override async sendClose(options?: AbortOptions): Promise<void> {
-    this.flush();
+    this.flushAll();
     if (this.socket.destroyed) return;
     const closed = new Promise<void>((resolve) => this.socket.once("close", () => resolve()));
     const timer = setTimeout(() => this.socket.destroy(), STOP_GRACE_MS);
