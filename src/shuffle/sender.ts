@@ -5,8 +5,8 @@ import type { OutgoingStream } from "./outgoing.ts";
 import { type Control, encodeControl, failOf } from "./wire/control.ts";
 import { MESSAGE_BYTES_MAX, sendMessage } from "./wire/message_frames.ts";
 
-/** Bytes given to the channel at once: it joins what is not long with what comes before and after. */
-const SEND_BYTES_MAX = 120 << 10;
+/** Bytes given to the channel at once: more rarely fit into what is left of its window. */
+const SEND_BYTES_MAX = 256 << 10;
 
 export class Sender {
   readonly #channel: Channel;
