@@ -113,8 +113,11 @@ function fillDisk(node: NodeProcess | undefined): Inflicted {
   if (node === undefined) return { what: "no node", healed: Promise.resolve() };
   const filler = join(node.dataDir, "filler");
   fill(filler);
-  const healed = pause(STOPPED_MS).then(() => {
+  const healed = pause(STOPPED_MS).then(async () => {
     rmSync(filler, { force: true });
+    await pause(DOWN_MS);
+    const isEnding = node.isRunning && node.log.some(({ event }) => event === "node ends");
+    if (isEnding) await node.ended();
     if (!node.isRunning) node.start();
   });
   return { what: node.name, healed };
