@@ -51,6 +51,31 @@ describe("once a job finishes, it only goes forward", () => {
     expect(driven.at.reason).toContain("it is gone");
   });
 
+  test("how often it is told that the file is not there does not make the wait longer", () => {
+    const { driven, one, two } = prepared();
+    reported(driven, one, one.peer);
+    driven.feed({ kind: "agentLost", peer: two.peer, reason: "it is gone" });
+    driven.nowMs += 40_000;
+    reported(driven, two, one.peer, { status: "ended", reason: "not here" });
+    expect(driven.at.state).toBe("finishing");
+    driven.nowMs += 20_000;
+    driven.feed({ kind: "tick" });
+    expect(driven.at).toMatchObject({ state: "restarting", attempt: 2 });
+  });
+
+  test("rows for the client that are lost before the files stand fail the attempt, and the history says so", () => {
+    const driven = new Driven(planOf("shared", { parallelism: 1 }), { restartsMax: 0 });
+    const all = [...started(driven, [agent(A, 9)])];
+    for (const deploy of all) {
+      const actions = [...driven.report(deploy, "running"), ...driven.report(deploy, "finished", { outputBytes: 1 })];
+      for (const action of actions) if (action.kind === "deploy") all.push(action);
+    }
+    expect(driven.at.state).toBe("finishing");
+    driven.feed({ kind: "agentLost", peer: A, reason: "it is gone" });
+    expect(driven.states).toContain("failing");
+    expect(driven.at.reason).toBe("the output was not whole: rows for the client were lost");
+  });
+
   test("an executor that is lost costs nothing: its agent commits what it had prepared", () => {
     const { driven, one, two } = prepared();
     const lost = { kind: "executorLost", peer: two.peer, upToAttempt: 1e9, reason: "it crashed" } as const;

@@ -8,6 +8,7 @@ import {
   startable,
   type TaskNeeds,
 } from "../../../src/jobs/mod.ts";
+import { Placement } from "../../../src/jobs/placement/mod.ts";
 import type { PeerId } from "../../../src/kernel/mod.ts";
 import { Random } from "../../differential/random.ts";
 
@@ -62,6 +63,15 @@ describe("tasks to slots", () => {
     const needs = tasks(8).map((each, i) => ({ ...each, share: (i + 0.5) / 8 }));
     expect(peersOf(needs, agents, "range")).toEqual([..."aabbbbaa"]);
     expect(peersOf(needs, [agents[1], agent("c", free)] as AgentFacts[], "range")).toEqual([..."bbbbbccc"]);
+  });
+
+  test("a region that has no place whole takes none", () => {
+    const agents = [agent("a", [0, 1]), agent("b", [0], { slotMemoryBytes: GIB / 2 })];
+    const placement = new Placement(agents, { strategy: "roundRobin", seed: "job" });
+    expect(placement.placeAll(tasks(3))).toBeNull();
+    expect(placement.placeAll(tasks(4))).toBeNull();
+    const places = placement.placeAll(tasks(2))?.map(({ peer: at, slot }) => `${at}${slot}`);
+    expect(places?.sort()).toEqual(["a0", "a1"]);
   });
 
   test("load-balanced takes the agent with the largest free share and the least load", () => {
