@@ -36,6 +36,7 @@ interface Counters {
 export interface JobTask extends Counters {
   readonly fragment: number;
   readonly index: number;
+  /** waiting, deployed, running, finished, committed, cancelling; once the job has ended also failed, lost, not run, ended. */
   readonly status: string;
   /** Name of the node; null while it waits. */
   readonly node: string | null;

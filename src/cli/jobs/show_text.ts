@@ -1,7 +1,6 @@
 /** What `sage jobs show` and `sage jobs watch` show. */
 import stringWidth from "string-width";
 import { decidingError, type JobRecord } from "../../client/mod.ts";
-import { isEnded, JOB_STATES } from "../../jobs/mod.ts";
 import { excerpt } from "../../platform/mod.ts";
 import type { JobProgress, JobStage, JobTask } from "../../protocol/mod.ts";
 import { ageText, type Cell, type Column, type TableStyle, table } from "../cluster/mod.ts";
@@ -40,7 +39,8 @@ const TASKS: readonly Column[] = [
 /** Of jobs with many tasks, those that have finished at the first attempt are left out. */
 const TASKS_SHOWN_MAX = 32;
 const HISTORY_SHOWN_MAX = 20;
-const ENDED: ReadonlySet<string> = new Set(JOB_STATES.filter(isEnded));
+/** Of a task that is nowhere. */
+const NOT_THERE: ReadonlySet<string> = new Set(["waiting", "failed", "lost", "not run"]);
 
 export interface ShowOptions {
   readonly history: History;
@@ -122,15 +122,15 @@ function counterCells({ rowsIn, rowsOut, bytesOut, elapsedMs, backpressureMs }: 
   ];
 }
 
-function tasksText({ tasks, tasksLeftOut, state }: JobProgress, { hasAllTasks, style }: ShowOptions): string {
+function tasksText({ tasks, tasksLeftOut }: JobProgress, { hasAllTasks, style }: ShowOptions): string {
   if (tasks.length === 0) return "";
   const isPlain = (task: JobTask) =>
-    runsOf(task) <= 1 && task.reasons.length === 0 && (task.status === "finished" || task.status === "waiting");
+    runsOf(task) <= 1 && task.reasons.length === 0 && (task.status === "finished" || NOT_THERE.has(task.status));
   const isFew = tasks.length <= TASKS_SHOWN_MAX;
   const wanted = hasAllTasks || isFew ? tasks : tasks.filter((task) => !isPlain(task));
   const shown = hasAllTasks ? wanted : wanted.slice(0, TASKS_SHOWN_MAX);
   const hidden = tasks.length - shown.length + tasksLeftOut;
-  const rows = shown.map((task) => taskCells(task, { style, isOver: ENDED.has(state) }));
+  const rows = shown.map((task) => taskCells(task, style));
   const more =
     hidden === 0 ? "" : style.paint.dim(`… ${hidden} more tasks${hasAllTasks ? "" : "; all with --tasks"}\n`);
   return `${rows.length === 0 ? "" : table(TASKS, rows, style)}${more}`;
@@ -138,19 +138,11 @@ function tasksText({ tasks, tasksLeftOut, state }: JobProgress, { hasAllTasks, s
 
 /** How often it was begun. Numbers of attempts grow with the JobManager's term, and say nothing to people. */
 function runsOf({ failures, losses, status }: JobTask): number {
-  return failures + losses + (status === "waiting" ? 0 : 1);
+  return failures + losses + (NOT_THERE.has(status) ? 0 : 1);
 }
 
-/** A task whose job has ended waits for nothing. */
-function statusOf(task: JobTask, isOver: boolean): string {
-  if (!isOver || task.status !== "waiting") return task.status;
-  return task.failures > 0 ? "failed" : runsOf(task) > 0 ? "lost" : "not run";
-}
-
-function taskCells(task: JobTask, of: { readonly style: TableStyle; readonly isOver: boolean }): Cell[] {
-  const { paint } = of.style;
-  const { fragment, index, node, slot, reasons } = task;
-  const status = statusOf(task, of.isOver);
+function taskCells(task: JobTask, { paint }: TableStyle): Cell[] {
+  const { fragment, index, status, node, slot, reasons } = task;
   const paints: Readonly<Record<string, (text: string) => string>> = {
     running: paint.cyan,
     finished: paint.green,

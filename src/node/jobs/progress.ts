@@ -125,12 +125,18 @@ function groupOf({ status }: Readonly<TaskRecord>): "waiting" | "running" | "fin
   return status === "finished" || status === "committed" ? "finished" : "running";
 }
 
+/** A task whose job has ended waits for nothing. */
+function endOf({ status, failures, losses }: Readonly<TaskRecord>): string {
+  if (status !== "waiting") return status;
+  return failures > 0 ? "failed" : losses > 0 ? "lost" : "not run";
+}
+
 function taskOf(driver: JobDriver, record: Readonly<TaskRecord>, nameOf: (peer: PeerId) => string | null): JobTask {
   const { task, status, peer, slot, runs, failures, losses, reasons } = record;
   return {
     fragment: task.fragment,
     index: task.index,
-    status,
+    status: driver.hasEnded ? endOf(record) : status,
     node: peer === null ? null : (nameOf(peer) ?? peer),
     peer,
     slot,
