@@ -92,7 +92,9 @@ const INIT: CommandSpec = {
   summary: "Write a first job and the types for an editor",
   positionals: [{ name: "dir", isRequired: false, description: "Where; made when it does not exist (default: here)" }],
   options: [{ name: "force", value: null, description: "Replace files that exist" }],
-  notes: ["An editor then completes and checks jobs and programs that use a cluster, with nothing but this executable installed."],
+  notes: [
+    "An editor then completes and checks jobs and programs that use a cluster, with nothing but this executable installed.",
+  ],
   examples: [{ line: "sage init my-jobs && cd my-jobs && sage run job.ts", meaning: "from nothing to rows" }],
 };
 
