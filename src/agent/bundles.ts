@@ -1,5 +1,6 @@
 import type { BlobHash, Disk } from "../kernel/mod.ts";
 import type { AgentHooks } from "./ports.ts";
+import { writeWhole } from "./whole_file.ts";
 
 interface Bundle {
   readonly path: string;
@@ -56,16 +57,7 @@ export class Bundles {
     // Nobody needs it any more.
     if (!this.#bundles.has(hash)) return;
     this.#disk.makeDirectory(this.#directory);
-    // Left over of a user that has gone while it was written.
-    this.#disk.remove(path);
-    const file = this.#disk.openWrite(path);
-    let isWhole = false;
-    try {
-      file.append(bytes);
-      isWhole = true;
-    } finally {
-      file.close();
-      if (!isWhole) this.#disk.remove(path);
-    }
+    // One may be left over of a user that has gone while it was written.
+    writeWhole(this.#disk, path, bytes);
   }
 }

@@ -6,6 +6,7 @@ import { type Clock, type Disk, type LogMark, splitLogMark } from "../kernel/mod
 import { decodeValue, encodeValue } from "../protocol/mod.ts";
 import type { LogLine } from "./ports.ts";
 import { Signal } from "./signal.ts";
+import { writeWhole } from "./whole_file.ts";
 
 export interface JobLogLimits {
   readonly memoryBytesMax: number;
@@ -239,18 +240,10 @@ export class JobLog {
   /** A disk that takes nothing costs the older lines, not the job. */
   #write(path: string, lines: readonly Line[]): boolean {
     if (this.#isDiskBad) return false;
-    this.#isDiskBad = true;
     try {
-      const file = this.#disk.openWrite(path);
-      try {
-        file.append(encodeValue(lines));
-        this.#isDiskBad = false;
-      } finally {
-        file.close();
-        if (this.#isDiskBad) this.#disk.remove(path);
-      }
+      writeWhole(this.#disk, path, encodeValue(lines));
     } catch {
-      // The first try says it for all.
+      this.#isDiskBad = true;
     }
     return !this.#isDiskBad;
   }

@@ -3,6 +3,7 @@
  * beside these paths, on a disk that perhaps no other node sees, is removed once the JobManager says that it may.
  */
 import type { Disk, Log } from "../kernel/mod.ts";
+import { writeWhole } from "./whole_file.ts";
 
 interface Entry {
   readonly jobId: string;
@@ -76,25 +77,9 @@ export class SinkJournal {
       disk.makeDirectory(this.#directory);
       const path = this.#pathOf(entry.jobId);
       const whole = `${path}${NEW}`;
-      try {
-        this.#writeWhole(whole, new TextEncoder().encode(JSON.stringify(entry)));
-        disk.rename(whole, path);
-      } catch (error) {
-        disk.remove(whole);
-        throw error;
-      }
+      writeWhole(disk, whole, new TextEncoder().encode(JSON.stringify(entry)));
+      disk.rename(whole, path);
     });
-  }
-
-  #writeWhole(path: string, bytes: Uint8Array): void {
-    const { disk } = this.#ports;
-    disk.remove(path);
-    const file = disk.openWrite(path);
-    try {
-      file.append(bytes);
-    } finally {
-      file.close();
-    }
   }
 
   #read(path: string): Entry | null {

@@ -46,7 +46,7 @@ export function transferLeader(on: Terminal, parsed: ParsedCommand): Promise<num
 export function rotateKey(on: Terminal, parsed: ParsedCommand): Promise<number> {
   const print = printer(on, parsed);
   return withClient(on, parsed, async (context) => {
-    const { client, timeoutMs, renew } = context;
+    const { client, timeoutMs } = context;
     const isLast = parsed.flags.has("retire-old");
     const question = "End the old key at once? Clients that have not renewed by then must log in again.";
     if (isLast && !(await confirm(on, parsed, question))) return EXIT.jobFailed;
@@ -57,7 +57,7 @@ export function rotateKey(on: Terminal, parsed: ParsedCommand): Promise<number> 
       await print(`${signs}; ${then}`, { keyId });
       return EXIT.ok;
     }
-    await renew(keyId); // or this very client would be locked out
+    await client.renew(keyId); // or this very client would be locked out
     const retired = await retireOld(on, context);
     await print(`${signs}; what older keys have signed is worthless, tokens too`, { keyId, retired });
     return EXIT.ok;

@@ -32,8 +32,6 @@ export interface AskContext {
   readonly timeoutMs: number;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
-  /** Makes sure that the credentials file holds a certificate of the key that signs now. */
-  readonly renew: (activeKeyId: string) => Promise<void>;
 }
 
 export interface SessionOptions {
@@ -70,10 +68,7 @@ export async function withClient<T>(
         on.exit(code);
       });
   try {
-    const renew = async (activeKeyId: string) => {
-      await client.renew(activeKeyId);
-    };
-    const answer = await ask({ client, timeoutMs, signal: stop.signal, renew });
+    const answer = await ask({ client, timeoutMs, signal: stop.signal });
     // The command is done; where this fails only the next one may have to look longer for a node.
     await client.keepCurrent({ timeoutMs: NOTE_MS }).catch(() => undefined);
     return answer;
